@@ -1,0 +1,187 @@
+"""Tables, encoding and decoding; the conventions are in the docstring of the package."""
+
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _rans
+from ._arrays import float32_array, index_array, int32_array
+
+# What the annotations say for objects with the buffer protocol (collections.abc.Buffer is in Python 3.12).
+Buffer = bytes | bytearray | memoryview
+
+
+class CdfTables:
+    """A set of distributions, checked and prepared for coding once.
+
+    Row r codes the values ``offsets[r] + s`` for the symbols s = 0 to ``lengths[r] - 3``, with probability
+    ``(cdf[r, s + 1] - cdf[r, s]) / 65536``. Its last symbol, ``lengths[r] - 2``, is the escape: any other
+    value up to about 2^27 away is coded as the escape and up to 8 nibbles.
+
+    ``len(tables)`` is the number of rows R. The object does not change and threads may share it.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(self, cdf: ArrayLike, lengths: ArrayLike, offsets: ArrayLike):
+        """Checks and prepares tables.
+
+        Args:
+            cdf: [R, W] integers, one distribution a row, from 0 to 65536 strictly increasing, padded on the
+                right with anything. `pmf_to_cdf` makes rows.
+            lengths: [R] integers, 3 to W: the entries of each row that count, from the 0 to the 65536.
+            offsets: [R] integers, -2^30 to 2^30: the value of each row's first symbol.
+
+        Raises:
+            ValueError: arguments that are not as above; the message names the entry.
+        """
+        arrays = []
+        for name, values, ndim in (("cdf", cdf, 2), ("lengths", lengths, 1), ("offsets", offsets, 1)):
+            array = int32_array(name, values)
+            if array.ndim != ndim:
+                raise ValueError(f"{name} has shape {array.shape}, expected {ndim} dimensions")
+            arrays.append(array)
+        self._native = _rans.CdfTables(*arrays)
+
+    def __len__(self) -> int:
+        """The number of tables R."""
+        return len(self._native)
+
+
+def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
+    """Encodes symbols, each with the table that its index names.
+
+    Args:
+        symbols: integers of any shape.
+        indexes: integers of the same shape, 0 to ``len(tables) - 1``; uint8 is taken as it is.
+        tables: the distributions.
+
+    Returns:
+        The stream, a multiple of 4 and at least 8 bytes.
+
+    Raises:
+        ValueError: other dtypes, different shapes, an index without a table, or a symbol too far (about
+            2^27) from its table's values, as NaN and infinity are when they are cast to int32.
+
+    Source: Duda 2013, arXiv:1311.2540. CompressAI: ``RansEncoder.encode_with_indexes``.
+    """
+    symbols = int32_array("symbols", symbols)
+    indexes = index_array("indexes", indexes)
+    if symbols.shape != indexes.shape:
+        raise ValueError(
+            f"symbols has shape {symbols.shape} but indexes has shape {indexes.shape}; "
+            "give one index per symbol"
+        )
+    return _rans.encode(symbols, indexes, _native(tables))
+
+
+def decode(data: Buffer, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.int32]:
+    """Decodes a whole stream.
+
+    Args:
+        data: the stream, bytes or anything like it.
+        indexes: what `encode` was given.
+        tables: what `encode` was given.
+
+    Returns:
+        The symbols, int32 of the shape of `indexes`.
+
+    Raises:
+        StreamError: the stream is damaged, or was not made with these tables and indexes.
+        ValueError: indexes of another dtype, or without a table.
+
+    CompressAI: ``RansDecoder.decode_with_indexes``.
+    """
+    decoder = Decoder(data, tables)
+    symbols = decoder.decode(indexes)
+    decoder.finish()
+    return symbols
+
+
+class Decoder:
+    """Decodes a stream group by group, for models whose indexes depend on what is decoded so far.
+
+    Call `decode` for each group in the order of encoding, then `finish`.
+
+    CompressAI: ``RansDecoder.set_stream`` and ``decode_stream``.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(self, data: Buffer, tables: CdfTables):
+        """Begins to decode a stream.
+
+        Args:
+            data: the stream, bytes or anything like it, copied unless it is bytes.
+            tables: what `encode` was given.
+
+        Raises:
+            StreamError: the stream cannot be one by its size or its first 8 bytes.
+        """
+        self._native = _rans.Decoder(_bytes(data), _native(tables))
+
+    def decode(self, indexes: ArrayLike) -> NDArray[np.int32]:
+        """Decodes the next symbols, one for each index.
+
+        A call that raises leaves the decoder where it was.
+
+        Args:
+            indexes: integers of any shape, 0 to ``len(tables) - 1``; uint8 is taken as it is.
+
+        Returns:
+            The symbols, int32 of the shape of `indexes`.
+
+        Raises:
+            StreamError: the stream ends too early or holds what no encoder writes.
+            ValueError: indexes of another dtype, or without a table.
+        """
+        return self._native.decode(index_array("indexes", indexes))
+
+    def finish(self) -> None:
+        """Checks that the stream ends with the last symbol decoded.
+
+        Raises:
+            StreamError: something is left of the stream, or the coder is not where encoding began.
+        """
+        self._native.finish()
+
+
+def pmf_to_cdf(pmf: ArrayLike, precision: SupportsIndex = 16) -> NDArray[np.int32]:
+    """Quantizes a probability mass function so that every symbol can be coded.
+
+    Args:
+        pmf: [n] real numbers, at least 0, with a sum of about 1 (they are normalised after a first rounding
+            to 2^-precision); n is 1 to 2^precision. Taken as float32.
+        precision: 1 to 16. `CdfTables` needs 16.
+
+    Returns:
+        int32 [n + 1], strictly increasing from 0 to 2^precision.
+
+    Raises:
+        ValueError: values that are negative, not finite, all (close to) 0, or with a sum of
+            2^(32 - precision) or more; more symbols than 2^precision; another dtype, shape or precision.
+
+    CompressAI: ``pmf_to_quantized_cdf``.
+    """
+    array = float32_array("pmf", pmf)
+    if array.ndim != 1:
+        raise ValueError(f"pmf has shape {array.shape}, expected 1 dimension")
+    return _rans.pmf_to_cdf(array, precision)
+
+
+def _native(tables: CdfTables) -> _rans.CdfTables:
+    if not isinstance(tables, CdfTables):
+        raise TypeError(
+            f"tables is {type(tables).__name__}, expected CdfTables; make it from cdf, lengths, offsets"
+        )
+    return tables._native
+
+
+def _bytes(data: Buffer) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    try:
+        return memoryview(data).tobytes()
+    except TypeError:
+        raise TypeError(f"data is {type(data).__name__}, expected bytes or a bytes-like object") from None

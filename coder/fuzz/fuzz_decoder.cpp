@@ -1,0 +1,296 @@
+// Drives the coder with random, damaged and hostile input; meant to be compiled with sanitizers.
+//
+//   g++ -std=c++20 -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -I coder/include
+//       coder/fuzz/fuzz_decoder.cpp coder/src/*.cpp -o fuzz_decoder
+//   ./fuzz_decoder CASES SEED
+//
+// Exits with 0 if every case gave what it had to: a round trip, a documented error, or a decoding that
+// encodes to the very stream it came from.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "jaxcompress/decoder.hpp"
+#include "jaxcompress/encoder.hpp"
+#include "jaxcompress/errors.hpp"
+#include "jaxcompress/pmf.hpp"
+#include "jaxcompress/tables.hpp"
+
+namespace {
+
+using jaxcompress::CdfTables;
+using Bytes = std::vector<std::uint8_t>;
+using Ints = std::vector<std::int32_t>;
+
+void require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "failed: %s\n", what);
+  std::exit(1);
+}
+
+// SplitMix64.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+
+  std::uint64_t bits() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  // Uniform in low to high, both included.
+  std::int64_t between(std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(bits() % static_cast<std::uint64_t>(high - low + 1));
+  }
+  std::int32_t int32(std::int64_t low, std::int64_t high) {
+    return static_cast<std::int32_t>(between(low, high));
+  }
+  std::size_t below(std::size_t end) { return static_cast<std::size_t>(bits() % end); }
+  bool one_in(std::size_t n) { return below(n) == 0; }
+  std::int32_t any_int32() { return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits())); }
+
+ private:
+  std::uint64_t state_;
+};
+
+struct Arguments {
+  std::size_t rows;
+  std::size_t width;
+  Ints cdf;
+  Ints lengths;
+  Ints offsets;
+
+  CdfTables tables() const { return {cdf, rows, width, lengths, offsets}; }
+};
+
+Arguments valid_arguments(Random& random) {
+  Arguments result;
+  result.rows = random.one_in(300) ? 300 : static_cast<std::size_t>(random.between(1, 4));
+  result.width = static_cast<std::size_t>(random.one_in(1000) ? 3000 : random.between(3, 40));
+  result.cdf.assign(result.rows * result.width, 0);
+  for (std::size_t row = 0; row < result.rows; ++row) {
+    const std::int32_t length = random.int32(3, static_cast<std::int64_t>(result.width));
+    // Either spread widths, or one symbol that has nearly everything.
+    const std::int64_t step = random.one_in(2) ? 65536 / length : 1;
+    const auto entries = std::span(result.cdf).subspan(row * result.width, static_cast<std::size_t>(length));
+    for (std::size_t i = 1; i < entries.size(); ++i) entries[i] = entries[i - 1] + random.int32(1, step);
+    const std::int32_t missing = 65536 - entries.back();
+    for (std::size_t i = 1 + random.below(entries.size() - 1); i < entries.size(); ++i) entries[i] += missing;
+    result.lengths.push_back(length);
+    result.offsets.push_back(random.one_in(10) ? random.int32(-(1 << 30), 1 << 30) : random.int32(-30, 5));
+  }
+  return result;
+}
+
+// The rules for tables, said once more.
+bool is_valid(const Arguments& a) {
+  if (a.rows == 0 || a.cdf.size() != a.rows * a.width) return false;
+  if (a.lengths.size() != a.rows || a.offsets.size() != a.rows) return false;
+  for (std::size_t row = 0; row < a.rows; ++row) {
+    if (a.lengths[row] < 3 || a.lengths[row] > static_cast<std::int64_t>(a.width)) return false;
+    if (std::abs(std::int64_t{a.offsets[row]}) > 1 << 30) return false;
+    const std::int32_t* first = a.cdf.data() + row * a.width;
+    const std::int32_t* last = first + a.lengths[row] - 1;
+    if (*first != 0 || *last != 65536) return false;
+    if (std::adjacent_find(first, last + 1, std::greater_equal<>{}) != last + 1) return false;
+  }
+  return true;
+}
+
+void damage(Arguments& a, Random& random) {
+  Ints& ints = *std::array{&a.cdf, &a.lengths, &a.offsets}[random.below(3)];
+  std::int32_t& value = ints[random.below(ints.size())];
+  const std::uint32_t bit = 1U << random.below(32);
+  switch (random.below(6)) {
+    case 0: value = random.any_int32(); break;
+    case 1: value = std::bit_cast<std::int32_t>(std::bit_cast<std::uint32_t>(value) ^ bit); break;
+    case 2: value = random.int32(-2, 70000); break;
+    case 3: ints.pop_back(); break;
+    case 4: ints.push_back(value); break;
+    default: random.one_in(2) ? ++a.rows : ++a.width;
+  }
+}
+
+void check_tables(const Arguments& a) {
+  bool accepted = true;
+  try {
+    require(a.tables().size() == a.rows, "size of the tables");
+  } catch (const std::invalid_argument&) {
+    accepted = false;
+  }
+  require(accepted == is_valid(a), "tables are accepted exactly if they are valid");
+}
+
+bool is_codable(std::int32_t symbol, std::int32_t offset, std::int32_t length) {
+  const std::int64_t value = std::int64_t{symbol} - offset;
+  const std::int64_t escape = length - 2;
+  return value >= -(1 << 27) && value < escape + (1 << 27);
+}
+
+template <typename Index>
+Bytes encode(const Ints& symbols, const std::vector<Index>& indexes, const CdfTables& tables) {
+  return jaxcompress::encode(std::span(symbols), std::span(indexes), tables);
+}
+
+// The symbols, or nothing for a StreamError; also decodes the stream in two calls.
+template <typename Index>
+std::optional<Ints> decode(const Bytes& stream, const std::vector<Index>& indexes, const CdfTables& tables,
+                           Random& random) {
+  // The exact allocation lets the address sanitizer see the first byte read too many.
+  const Bytes exact(stream.begin(), stream.end());
+  Ints symbols(indexes.size());
+  std::optional<Ints> result;
+  try {
+    jaxcompress::Decoder decoder(exact, tables);
+    decoder.decode(std::span<const Index>(indexes), std::span(symbols));
+    decoder.finish();
+    result = symbols;
+  } catch (const jaxcompress::StreamError&) {
+  }
+  const std::size_t cut = random.below(indexes.size() + 1);
+  bool ended_well = false;
+  Ints again(indexes.size(), 0);
+  try {
+    jaxcompress::Decoder decoder(exact, tables);
+    decoder.decode(std::span<const Index>(indexes).first(cut), std::span(again).first(cut));
+    decoder.decode(std::span<const Index>(indexes).subspan(cut), std::span(again).subspan(cut));
+    decoder.finish();
+    ended_well = true;
+  } catch (const jaxcompress::StreamError&) {
+  }
+  require(ended_well == result.has_value(), "decoding in groups fails exactly if decoding at once does");
+  if (ended_well) require(again == symbols, "decoding in groups gives the same symbols");
+  return result;
+}
+
+Bytes damaged(Bytes stream, Random& random) {
+  const auto byte = static_cast<std::uint8_t>(random.bits());
+  switch (random.below(6)) {
+    case 0: stream.resize(random.below(stream.size() + 1)); break;
+    case 1: stream.resize(random.below(stream.size() / 4 + 1) * 4); break;
+    case 2: stream[random.below(stream.size())] ^= static_cast<std::uint8_t>(1U << random.below(8)); break;
+    case 3: stream.insert(stream.end(), 4, byte); break;
+    case 4: std::ranges::fill(stream, random.one_in(2) ? std::uint8_t{0} : std::uint8_t{255}); break;
+    default: std::ranges::generate(stream, [&] { return static_cast<std::uint8_t>(random.bits()); });
+  }
+  // A first state in the range lets most random streams through to the symbols.
+  if (stream.size() >= 8 && random.one_in(2)) stream[7] &= 127;
+  return stream;
+}
+
+template <typename Index>
+void check_bad_index(const Bytes& stream, std::vector<Index> indexes, const CdfTables& tables, Index bad) {
+  indexes.push_back(bad);
+  Ints symbols(indexes.size());
+  try {
+    encode(symbols, indexes, tables);
+    require(false, "an index without a table is an error of the encoder");
+  } catch (const std::invalid_argument&) {
+  }
+  try {
+    jaxcompress::Decoder(stream, tables).decode(std::span<const Index>(indexes), std::span(symbols));
+    require(false, "an index without a table is an error of the decoder");
+  } catch (const std::invalid_argument&) {
+  } catch (const jaxcompress::StreamError&) {
+  }
+}
+
+template <typename Index>
+void check_streams(Random& random) {
+  const Arguments a = valid_arguments(random);
+  check_tables(a);
+  const CdfTables tables = a.tables();
+  const std::size_t usable = std::min<std::size_t>(a.rows, std::numeric_limits<Index>::max());
+  const std::size_t count = random.below(random.one_in(10) ? 200 : 20);
+  std::vector<Index> indexes;
+  Ints symbols;
+  bool codable = true;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t index = random.below(usable);
+    indexes.push_back(static_cast<Index>(index));
+    const std::int32_t offset = a.offsets[index];
+    const std::int32_t length = a.lengths[index];
+    std::int64_t reach = length + 3;
+    if (random.one_in(30)) reach = std::int64_t{1} << random.below(28);
+    std::int32_t symbol = random.int32(offset - reach / 3, offset + reach);
+    if (random.one_in(500)) symbol = random.any_int32();
+    symbols.push_back(symbol);
+    codable = codable && is_codable(symbol, offset, length);
+  }
+
+  Bytes stream;
+  bool coded = true;
+  try {
+    stream = encode(symbols, indexes, tables);
+  } catch (const std::invalid_argument&) {
+    coded = false;
+  }
+  require(coded == codable, "symbols are coded exactly if they are in reach");
+  if (!coded) return;
+  require(decode(stream, indexes, tables, random) == symbols, "round trip");
+
+  for (int i = 0; i < 2; ++i) {
+    const Bytes bad = damaged(stream, random);
+    const std::optional<Ints> decoded = decode(bad, indexes, tables, random);
+    if (!decoded) continue;
+    require(encode(*decoded, indexes, tables) == bad, "what decodes is what encoding gives");
+  }
+  const auto rows = static_cast<std::int64_t>(a.rows);
+  const std::int64_t bad = std::array<std::int64_t, 5>{rows, 255, -1, INT32_MIN, INT32_MAX}[random.below(5)];
+  const auto index = static_cast<Index>(bad);
+  if (index == bad && (bad < 0 || bad >= rows)) check_bad_index(stream, indexes, tables, index);
+}
+
+void check_pmf(Random& random) {
+  std::vector<float> pmf(random.below(60));
+  const bool wild = random.one_in(4);
+  for (float& p : pmf) {
+    p = std::ldexp(static_cast<float>(random.below(1 << 24)), random.int32(-50, -22));
+    if (random.one_in(3)) p = 0;
+    if (wild && random.one_in(20)) p = std::bit_cast<float>(static_cast<std::uint32_t>(random.bits()));
+  }
+  const std::int64_t precision = random.between(0, 17);
+  try {
+    const Ints cdf = jaxcompress::pmf_to_cdf(pmf, precision);
+    require(cdf.size() == pmf.size() + 1, "a cdf has one entry more than its pmf");
+    require(cdf.front() == 0 && cdf.back() == 1 << precision, "a cdf goes from 0 to 2^precision");
+    require(std::ranges::adjacent_find(cdf, std::greater_equal<>{}) == cdf.end(), "a cdf increases strictly");
+  } catch (const std::invalid_argument&) {
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: %s CASES SEED\n", argv[0]);
+    return 2;
+  }
+  const std::uint64_t cases = std::strtoull(argv[1], nullptr, 10);
+  Random random(std::strtoull(argv[2], nullptr, 10));
+  for (std::uint64_t i = 0; i < cases; ++i) {
+    switch (random.below(4)) {
+      case 0: {
+        Arguments arguments = valid_arguments(random);
+        damage(arguments, random);
+        check_tables(arguments);
+        break;
+      }
+      case 1: check_pmf(random); break;
+      case 2: check_streams<std::uint8_t>(random); break;
+      default: check_streams<std::int32_t>(random);
+    }
+  }
+  std::printf("%llu cases passed\n", static_cast<unsigned long long>(cases));
+}

@@ -1,0 +1,224 @@
+"""The `.jxc` container: what its bytes are. `docs/jxc-format.md` writes them out; the two must agree.
+
+Everything that decides the picture is in the file: sizes, padding, which model and (by fingerprint) which weights,
+how the strings were coded. A CRC-32 of all bytes closes it. Reading checks every field before anything is allocated.
+No JAX here: `jaxcompress info` needs none.
+"""
+
+import dataclasses
+import enum
+import struct
+import zlib
+from collections.abc import Sequence
+
+from jaxcompress.codec.errors import BitstreamError
+
+MAGIC = b"\x8aJXC"
+VERSION = 1
+MAX_PIXELS = 2**29
+
+_START = struct.Struct("<4sHI")  # magic, version, header length
+_CODING = struct.Struct("<BBB")  # entropy mode, symbol order, length of the architecture's name
+_FIXED = struct.Struct("<HH II BB HHHH 8s8s I")  # n m, width height, channels depth, padding, fingerprints, ICC length
+_CHUNKS = struct.Struct("<HHI")  # chunk height and width in latents, number of strings
+_STRING = struct.Struct("<BI")  # stream format, length
+_CRC = struct.Struct("<I")
+
+
+class EntropyMode(enum.IntEnum):
+    """How scales and means are computed."""
+
+    FLOAT = 0
+    """By the floating-point networks; another device may not decode it, and says so."""
+
+
+class SymbolOrder(enum.IntEnum):
+    """In which order the symbols of y are coded."""
+
+    RASTER = 0
+    """CompressAI's: channels, rows, columns; for autoregressive models rows, columns, channels."""
+
+
+class StreamFormat(enum.IntEnum):
+    """How one string is coded."""
+
+    RANS64 = 0
+    """One 64-bit rANS state, CompressAI's format."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """All fields of a `.jxc` file but its strings.
+
+    Attributes:
+        architecture: model name, ASCII, up to 255 characters.
+        n: width of the transforms.
+        m: channels of y.
+        width: of the picture, in pixels, before padding.
+        height: likewise.
+        channels: 3 for colour, 1 for grey.
+        bit_depth: of a sample; 8.
+        padding: zeros added (top, bottom, left, right), in pixels.
+        bits_fingerprint: 16 hex digits, see `Weights.bits_fingerprint`.
+        synthesis_fingerprint: 16 hex digits, see `Weights.synthesis_fingerprint`.
+        chunk_size: (height, width) of a chunk of y, in latents.
+        icc_profile: colour profile of the picture, or nothing.
+        entropy_mode: see `EntropyMode`.
+        symbol_order: see `SymbolOrder`.
+    """
+
+    architecture: str
+    n: int
+    m: int
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    padding: tuple[int, int, int, int]
+    bits_fingerprint: str
+    synthesis_fingerprint: str
+    chunk_size: tuple[int, int]
+    icc_profile: bytes = b""
+    entropy_mode: EntropyMode = EntropyMode.FLOAT
+    symbol_order: SymbolOrder = SymbolOrder.RASTER
+
+    @property
+    def padded_height(self) -> int:
+        """Rows of the padded picture."""
+        return self.height + self.padding[0] + self.padding[1]
+
+    @property
+    def padded_width(self) -> int:
+        """Columns of the padded picture."""
+        return self.width + self.padding[2] + self.padding[3]
+
+
+def pack(header: Header, strings: Sequence[bytes]) -> bytes:
+    """Writes a file.
+
+    Args:
+        header: its fields.
+        strings: z (if the model has one), then the chunks of y in raster order.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        ValueError: a value does not fit its field (a side of 2**32 pixels, a string of 4 GiB).
+    """
+    name = header.architecture.encode("ascii")
+    try:
+        body = _CODING.pack(header.entropy_mode, header.symbol_order, len(name)) + name
+        body += _FIXED.pack(
+            header.n,
+            header.m,
+            header.width,
+            header.height,
+            header.channels,
+            header.bit_depth,
+            *header.padding,
+            bytes.fromhex(header.bits_fingerprint),
+            bytes.fromhex(header.synthesis_fingerprint),
+            len(header.icc_profile),
+        )
+        body += header.icc_profile + _CHUNKS.pack(*header.chunk_size, len(strings))
+        body += b"".join(_STRING.pack(StreamFormat.RANS64, len(string)) for string in strings)
+        data = _START.pack(MAGIC, VERSION, _START.size + len(body)) + body + b"".join(strings)
+    except struct.error as error:
+        raise ValueError(f"a field of the container overflows: {error}; header {header}") from error
+    return data + _CRC.pack(zlib.crc32(data))
+
+
+def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[bytes]]:
+    """Reads a file, and checks all that can be checked without the weights.
+
+    Args:
+        data: the whole file.
+        max_pixels: refuse pictures of more pixels (padding included).
+
+    Returns:
+        Header and strings.
+
+    Raises:
+        BitstreamError: it is no `.jxc` file, of a newer version, damaged, or too large.
+    """
+    if data[:4] != MAGIC:
+        raise BitstreamError(f"not a .jxc file: it starts with {data[:4].hex() or 'nothing'}, not {MAGIC.hex()}")
+    if len(data) < _START.size + _CRC.size:
+        raise BitstreamError(f"the file is cut off: {len(data)} bytes are shorter than any .jxc file")
+    _, version, header_length = _START.unpack_from(data)
+    if version != VERSION:
+        raise BitstreamError(f"the file has .jxc version {version}, this program reads version {VERSION}: update it")
+    if zlib.crc32(data[: -_CRC.size]) != _CRC.unpack_from(data, len(data) - _CRC.size)[0]:
+        raise BitstreamError("the file is damaged or cut off: its CRC-32 does not match its content")
+    # From here on the file is as somebody wrote it, which is no reason to trust it.
+    try:
+        header, formats, lengths = _unpack_header(data[:header_length])
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise BitstreamError(f"the file's header is malformed: {error}") from error
+    _check(header, max_pixels)
+    if any(value != StreamFormat.RANS64 for value in formats):
+        raise BitstreamError(f"the file uses stream formats {sorted(set(formats))}; this program reads {[*StreamFormat]}")
+    if header_length + sum(lengths) + _CRC.size != len(data):
+        raise BitstreamError(
+            f"the file's strings should take {sum(lengths)} bytes, but {len(data) - header_length - _CRC.size} are there"
+        )
+    strings, start = [], header_length
+    for length in lengths:
+        strings.append(data[start : start + length])
+        start += length
+    return header, strings
+
+
+def _unpack_header(data: bytes) -> tuple[Header, list[int], list[int]]:
+    position = _START.size
+    mode, order, name_length = _CODING.unpack_from(data, position)
+    position += _CODING.size
+    architecture = data[position : position + name_length].decode("ascii")
+    position += name_length
+    n, m, width, height, channels, depth, *padding, bits, synthesis, icc_length = _FIXED.unpack_from(data, position)
+    position += _FIXED.size
+    icc_profile = data[position : position + icc_length]
+    position += icc_length
+    chunk_height, chunk_width, count = _CHUNKS.unpack_from(data, position)
+    position += _CHUNKS.size
+    if position + count * _STRING.size != len(data):
+        raise BitstreamError(f"the file's header has {len(data)} bytes, its fields take {position + count * _STRING.size}")
+    strings = [_STRING.unpack_from(data, position + i * _STRING.size) for i in range(count)]
+    try:
+        mode, order = EntropyMode(mode), SymbolOrder(order)
+    except ValueError as error:
+        raise BitstreamError(f"the file was coded in a way that this program does not know ({error}): update it") from error
+    header = Header(
+        architecture,
+        n,
+        m,
+        width,
+        height,
+        channels,
+        depth,
+        tuple(padding),
+        bits.hex(),
+        synthesis.hex(),
+        (chunk_height, chunk_width),
+        icc_profile,
+        mode,
+        order,
+    )
+    return header, [stream_format for stream_format, _ in strings], [length for _, length in strings]
+
+
+def _check(header: Header, max_pixels: int) -> None:
+    if not header.width or not header.height:
+        raise BitstreamError(f"the file says its picture is {header.width} x {header.height} pixels")
+    if header.padded_width * header.padded_height > max_pixels:
+        raise BitstreamError(
+            f"the picture has {header.width} x {header.height} pixels, more than the limit of {max_pixels}; "
+            f"pass max_pixels (--max-pixels) to decode it all the same"
+        )
+    if header.channels not in (1, 3) or header.bit_depth != 8:
+        raise BitstreamError(
+            f"the file has {header.channels} channels of {header.bit_depth} bits; this program reads 1 or 3 of 8"
+        )
+    if not all(header.chunk_size):
+        raise BitstreamError(f"the file's chunks are {header.chunk_size[0]} x {header.chunk_size[1]} latents")

@@ -1,0 +1,52 @@
+"""Writing files so that nothing is lost or left half-written."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def check_writable(path: str | Path, *, overwrite: bool) -> None:
+    """Raises before the work that would make the file: FileExistsError if it is there and must stay.
+
+    Args:
+        path: the file to be written.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        FileExistsError: it exists, and `overwrite` is off.
+        FileNotFoundError: its folder does not exist.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; choose another name, or pass --force (overwrite=True) to replace it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} to; create it first")
+
+
+def write_file(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Writes a file whole or not at all: to a temporary name in the same folder, then renamed.
+
+    Args:
+        path: where to.
+        data: its content.
+        overwrite: replace an existing file.
+
+    Raises:
+        FileExistsError: it exists, and `overwrite` is off.
+        FileNotFoundError: its folder does not exist.
+    """
+    path = Path(path)
+    check_writable(path, overwrite=overwrite)
+    if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/null: nothing to rename over
+        path.write_bytes(data)
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,23 @@
+"""Thin Flax modules: they declare parameters, named after CompressAI's keys, and call `jaxcompress.ops`."""
+
+from jaxcompress.layers.attention import AttentionBlock
+from jaxcompress.layers.conv import CheckerboardConv, Conv, ConvTranspose, MaskedConv, SubPixelConv
+from jaxcompress.layers.gdn import GDN, GDN1
+from jaxcompress.layers.residual import ResidualBlock, ResidualBlockUpsample, ResidualBlockWithStride
+from jaxcompress.layers.sequential import Sequential, leaky_relu
+
+__all__ = [
+    "GDN",
+    "GDN1",
+    "AttentionBlock",
+    "CheckerboardConv",
+    "Conv",
+    "ConvTranspose",
+    "MaskedConv",
+    "ResidualBlock",
+    "ResidualBlockUpsample",
+    "ResidualBlockWithStride",
+    "Sequential",
+    "SubPixelConv",
+    "leaky_relu",
+]

@@ -1,0 +1,130 @@
+"""Convolutions as modules, with PyTorch's default initialization."""
+
+import math
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from jaxcompress import ops
+
+
+def _uniform(fan_in: int) -> jax.nn.initializers.Initializer:
+    """PyTorch's default for kernels and biases alike: uniform in +-1 / sqrt(fan_in)."""
+    bound = 1 / math.sqrt(fan_in)
+
+    def init(key, shape, dtype=np.float32):
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
+
+
+class Conv(nn.Module):
+    """Convolution, `[N, H, W, in]` to `[N, ceil(H / stride), ceil(W / stride), features]`.
+
+    Attributes:
+        features: output channels.
+        kernel_size: odd side of the square kernel.
+        stride: step between outputs.
+
+    Source: CompressAI `conv`, `conv3x3`, `conv1x1`.
+    """
+
+    features: int
+    kernel_size: int = 5
+    stride: int = 2
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Convolves `x`."""
+        init = _uniform(x.shape[-1] * self.kernel_size**2)
+        kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
+        bias = self.param("bias", init, (self.features,))
+        return ops.conv2d(x, kernel, bias, stride=self.stride)
+
+
+class ConvTranspose(nn.Module):
+    """Transposed convolution, `[N, H, W, in]` to `[N, stride * H, stride * W, features]`.
+
+    Attributes:
+        features: output channels.
+        kernel_size: odd side of the square kernel.
+        stride: upsampling factor.
+
+    Source: CompressAI `deconv`.
+    """
+
+    features: int
+    kernel_size: int = 5
+    stride: int = 2
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Upsamples `x`."""
+        # PyTorch counts the outputs as the fan-in of a transposed convolution.
+        init = _uniform(self.features * self.kernel_size**2)
+        kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, self.features, x.shape[-1]))
+        bias = self.param("bias", init, (self.features,))
+        return ops.conv2d_transpose(x, kernel, bias, stride=self.stride)
+
+
+class SubPixelConv(nn.Module):
+    """3x3 convolution and pixel shuffle, `[N, H, W, in]` to `[N, factor * H, factor * W, features]`.
+
+    Attributes:
+        features: output channels, after the shuffle.
+        factor: upsampling factor.
+
+    Source: CompressAI `subpel_conv3x3` (the convolution is its child "0").
+    """
+
+    features: int
+    factor: int = 2
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Upsamples `x`."""
+        x = Conv(self.features * self.factor**2, kernel_size=3, stride=1, name="0")(x)
+        return ops.pixel_shuffle(x, self.factor)
+
+
+class MaskedConv(nn.Module):
+    """Context model that sees only what raster order has already decoded, `[N, H, W, in]` to `[N, H, W, features]`.
+
+    Attributes:
+        features: output channels.
+        kernel_size: odd side of the square kernel.
+        kind: "A" without the centre, "B" with it.
+
+    Source: CompressAI `MaskedConv2d`.
+    """
+
+    features: int
+    kernel_size: int = 5
+    kind: str = "A"
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The taps in use, float32 `[kernel_size, kernel_size]`."""
+        return ops.causal_mask(self.kernel_size, self.kind)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, at_center: bool = False) -> jax.Array:
+        """Convolves `x`; with `at_center`, a window `[kernel_size, kernel_size, in]` gives its centre, `[features]`."""
+        init = _uniform(x.shape[-1] * self.kernel_size**2)
+        kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
+        bias = self.param("bias", init, (self.features,))
+        convolve = ops.masked_conv2d_at if at_center else ops.masked_conv2d
+        return convolve(x, kernel, bias, mask=self.mask)
+
+
+class CheckerboardConv(MaskedConv):
+    """Context model of two-pass coding: sees the positions of the other colour of a checkerboard.
+
+    Source: CompressAI `CheckerboardMaskedConv2d`.
+    """
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The taps in use, float32 `[kernel_size, kernel_size]`."""
+        return ops.checkerboard_mask(self.kernel_size, self.kind)

@@ -1,0 +1,77 @@
+"""Multi-scale structural similarity."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+_TAPS, _SIGMA = 11, 1.5
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_K1, _K2 = 0.01, 0.03
+
+MS_SSIM_MIN_SIDE = (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1) + 1
+"""Smallest side of a picture that five scales of an 11-tap window fit: 161."""
+
+
+def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
+    """Multi-scale SSIM with a Gaussian window of 11 taps over five scales.
+
+    Args:
+        a: `[N, H, W, C]` in [0, peak], both sides at least 161.
+        b: shaped as `a`.
+        peak: largest value a sample can have.
+
+    Returns:
+        `[N]`, at most 1; differentiable.
+
+    Raises:
+        ValueError: shapes differ or are too small.
+
+    Source: Wang et al. 2003, "Multiscale structural similarity for image quality assessment"; equal to the package
+    pytorch_msssim (zero-padded average pooling for odd sizes, means over the channels last).
+    """
+    if a.shape != b.shape or a.ndim != 4 or min(a.shape[1:3]) < MS_SSIM_MIN_SIDE:
+        raise ValueError(
+            f"pictures have shapes {a.shape} and {b.shape}; MS-SSIM needs equal [N, H, W, C] with sides of at least "
+            f"{MS_SSIM_MIN_SIDE}"
+        )
+    product = 1.0
+    for scale, weight in enumerate(_WEIGHTS):
+        similarity, contrast = _ssim(a, b, peak)
+        last = scale == len(_WEIGHTS) - 1
+        product = product * jax.nn.relu(similarity if last else contrast) ** weight
+        if not last:
+            a, b = _halve(a), _halve(b)
+    return product.mean(axis=-1)
+
+
+def _ssim(a: jax.Array, b: jax.Array, peak: float) -> tuple[jax.Array, jax.Array]:
+    """SSIM and its contrast-structure part, by picture and channel `[N, C]`."""
+    c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
+    mean_a, mean_b = _blur(a), _blur(b)
+    variance_a, variance_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
+    covariance = _blur(a * b) - mean_a * mean_b
+    contrast = (2 * covariance + c2) / (variance_a + variance_b + c2)
+    similarity = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1) * contrast
+    return similarity.mean(axis=(1, 2)), contrast.mean(axis=(1, 2))
+
+
+def _blur(x: jax.Array) -> jax.Array:
+    """Separable Gaussian of each channel, without padding."""
+    distance = np.arange(_TAPS) - _TAPS // 2
+    window = np.exp(-(distance**2) / (2 * _SIGMA**2)).astype(np.float32)
+    window /= window.sum()
+    channels = x.shape[-1]
+    for shape in ((_TAPS, 1), (1, _TAPS)):
+        kernel = jnp.broadcast_to(window.reshape(*shape, 1, 1), (*shape, 1, channels))
+        x = lax.conv_general_dilated(
+            x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=channels,
+            precision=lax.Precision.HIGHEST,
+        )  # fmt: skip
+    return x
+
+
+def _halve(x: jax.Array) -> jax.Array:
+    """Means of 2 x 2 pixels; an odd side gets a zero in front and counts it."""
+    padding = [(0, 0), (x.shape[1] % 2,) * 2, (x.shape[2] % 2,) * 2, (0, 0)]
+    return lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), padding) / 4

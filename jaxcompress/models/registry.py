@@ -1,0 +1,89 @@
+"""Models by name, with the sizes CompressAI publishes for each quality."""
+
+from jaxcompress.models.base import CompressionModel
+from jaxcompress.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
+from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
+from jaxcompress.models.hyperprior import MeanScaleHyperprior, ScaleHyperprior
+from jaxcompress.models.joint_autoregressive import JointAutoregressive
+
+ARCHITECTURES: dict[str, type[CompressionModel]] = {
+    "bmshj2018-factorized": FactorizedPrior,
+    "bmshj2018-factorized-relu": FactorizedPriorReLU,
+    "bmshj2018-hyperprior": ScaleHyperprior,
+    "mbt2018-mean": MeanScaleHyperprior,
+    "mbt2018": JointAutoregressive,
+    "cheng2020-anchor": Cheng2020Anchor,
+    "cheng2020-attn": Cheng2020Attention,
+}
+"""Model classes by architecture name."""
+
+_SMALL, _LARGE = (128, 192), (192, 320)
+_SIZES: dict[str, list[tuple[int, int]]] = {
+    "bmshj2018-factorized": [_SMALL] * 5 + [_LARGE] * 3,
+    "bmshj2018-factorized-relu": [_SMALL] * 5 + [_LARGE] * 3,
+    "bmshj2018-hyperprior": [_SMALL] * 5 + [_LARGE] * 3,
+    "mbt2018-mean": [_SMALL] * 4 + [_LARGE] * 4,
+    "mbt2018": [(192, 192)] * 4 + [_LARGE] * 4,
+    "cheng2020-anchor": [(128, 128)] * 3 + [(192, 192)] * 3,
+    "cheng2020-attn": [(128, 128)] * 3 + [(192, 192)] * 3,
+}
+
+
+def sizes(architecture: str, quality: int) -> tuple[int, int]:
+    """N and M of a published quality.
+
+    Args:
+        architecture: one of `ARCHITECTURES`.
+        quality: from 1, up to 8 (cheng2020: 6).
+
+    Returns:
+        (n, m).
+
+    Raises:
+        ValueError: there is no such architecture or quality.
+    """
+    by_quality = _SIZES[_known(architecture)]
+    if quality not in range(1, len(by_quality) + 1):
+        raise ValueError(f"{architecture} has no quality {quality!r}; expected 1 to {len(by_quality)}")
+    return by_quality[quality - 1]
+
+
+def create(
+    architecture: str, *, quality: int | None = None, n: int | None = None, m: int | None = None
+) -> CompressionModel:
+    """Makes a model, by published quality or by sizes.
+
+    Args:
+        architecture: one of `ARCHITECTURES`.
+        quality: published quality, from 1; or else:
+        n: width of the transforms, and
+        m: latent channels (cheng2020: equal to n, and may be left out).
+
+    Returns:
+        The Flax module; `model.init(key, x)` makes its parameters.
+
+    Raises:
+        ValueError: an unknown name or quality, or sizes missing or given twice.
+
+    Example:
+        model = create("mbt2018-mean", quality=3)
+    """
+    model = ARCHITECTURES[_known(architecture)]
+    if quality is not None:
+        if n is not None or m is not None:
+            raise ValueError(f"quality={quality} already decides n and m (given n={n}, m={m}); pass one or the other")
+        n, m = sizes(architecture, quality)
+    square = issubclass(model, Cheng2020Anchor)
+    if square and m is None:
+        m = n
+    if n is None or m is None:
+        raise ValueError(f"{architecture} needs quality=, or n= and m= (given n={n}, m={m})")
+    if n < 1 or m < 1 or (square and n != m):
+        raise ValueError(f"{architecture} cannot have n={n}, m={m}; expected positive sizes{', n = m' * square}")
+    return model(n=n, m=m)
+
+
+def _known(architecture: str) -> str:
+    if architecture not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}")
+    return architecture

@@ -1,0 +1,37 @@
+"""Pure functions of arrays: the arithmetic of learned image codecs, with no Flax in it.
+
+Conventions, everywhere in this package: images and feature maps are float32 `[N, H, W, C]`, pictures lie in
+[0, 1]; convolution kernels are `[height, width, in, out]` (transposed ones `[height, width, out, in]`); optional arguments are keyword-only; random functions
+take `key`. Convolutions and dot products run at `Precision.HIGHEST` unless asked otherwise, since the default of
+TPUs and of many GPUs (bfloat16 or TF32 products) moves scales across table thresholds.
+"""
+
+from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at
+from jaxcompress.ops.gdn import gdn, gdn1, non_negative, non_negative_init
+from jaxcompress.ops.lower_bound import lower_bound
+from jaxcompress.ops.masks import causal_mask, checkerboard_mask
+from jaxcompress.ops.padding import Padding, centered_padding, crop, pad
+from jaxcompress.ops.quantize import add_uniform_noise, quantize, round_ste
+from jaxcompress.ops.shuffle import pixel_shuffle
+
+__all__ = [
+    "Padding",
+    "add_uniform_noise",
+    "causal_mask",
+    "centered_padding",
+    "checkerboard_mask",
+    "conv2d",
+    "conv2d_transpose",
+    "crop",
+    "gdn",
+    "gdn1",
+    "lower_bound",
+    "masked_conv2d",
+    "masked_conv2d_at",
+    "non_negative",
+    "non_negative_init",
+    "pad",
+    "pixel_shuffle",
+    "quantize",
+    "round_ste",
+]
