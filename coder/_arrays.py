@@ -13,7 +13,7 @@ def int32_array(name: str, values: ArrayLike) -> NDArray[np.int32]:
         ValueError: not an array of integers, or one that does not fit int32. The message starts with `name`.
     """
     array = _integer_array(name, values)
-    if not np.can_cast(array.dtype, np.int32):
+    if array.dtype != np.int32 and not np.can_cast(array.dtype, np.int32):
         outside = np.flatnonzero((array < _INT32.min) | (array > _INT32.max))
         if outside.size:
             position = outside[0]

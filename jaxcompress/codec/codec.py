@@ -1,7 +1,7 @@
 """Pictures to bitstreams and back: `Codec`."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +27,7 @@ class Codec:
     Args:
         weights: trained weights, see `jaxcompress.load`.
         model: the module the parameters belong to, if it is none of `jaxcompress.models`.
+        progress: show a bar on standard error while an autoregressive model codes.
 
     Example:
         codec = Codec(jaxcompress.load("weights.safetensors"))
@@ -34,8 +35,9 @@ class Codec:
         image = codec.decompress(data)
     """
 
-    def __init__(self, weights: Weights, *, model: CompressionModel | None = None):
+    def __init__(self, weights: Weights, *, model: CompressionModel | None = None, progress: bool = False):
         self.weights = weights
+        self._progress = progress
         self.model = model or weights.model()
         self._params = jax.device_put(dict(weights.params))
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
@@ -283,8 +285,7 @@ class Codec:
 
     def _encode_gaussian(self, y: np.ndarray, hyper: Any, area: tuple[slice, slice]) -> bytes:
         if self.model.is_autoregressive:
-            step, size = self._step(), self.model.context_size
-            return autoregressive.encode(step, size, y[area], hyper[area], self._gaussian_tables)
+            return self._in_raster_order(autoregressive.encode, y[area], hyper[area])
         indexes, means = hyper
         residual = y[area] if means is None else y[area] - means[area]
         symbols = autoregressive.to_symbols(np.rint(residual))
@@ -292,16 +293,17 @@ class Codec:
 
     def _decode_gaussian(self, string: bytes, hyper: Any, area: tuple[slice, slice]) -> np.ndarray:
         if self.model.is_autoregressive:
-            step, size = self._step(), self.model.context_size
-            return autoregressive.decode(step, size, string, hyper[area], self.weights.m, self._gaussian_tables)
+            return self._in_raster_order(autoregressive.decode, string, hyper[area], self.weights.m)
         indexes, means = hyper
         symbols = coder.decode(string, indexes[area].transpose(2, 0, 1), self._gaussian_tables)
         residual = symbols.transpose(1, 2, 0).astype(np.float32)
         return residual if means is None else residual + means[area]
 
-    def _step(self) -> autoregressive.Step:
+    def _in_raster_order(self, code: Callable, *what: Any) -> Any:
+        """Runs one direction of the autoregressive loop."""
         params = {name: self._params[name] for name in ("context_prediction", "entropy_parameters")}
-        return functools.partial(_position, self.model, self._scale_table, params)
+        step = functools.partial(_position, self.model, self._scale_table, params)
+        return code(step, self.model.context_size, *what, self._gaussian_tables, progress=self._progress)
 
     def _synthesise(self, y_hat: np.ndarray) -> np.ndarray:
         """x_hat `[H, W, 3]` in [0, 1], padding included."""

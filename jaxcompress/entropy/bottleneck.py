@@ -63,7 +63,7 @@ def bottleneck_likelihood(params: Params, v: jax.Array) -> jax.Array:
     Returns:
         `[..., C]`, in [1e-9, 1].
     """
-    upper, lower = bottleneck_logits(params, v + 0.5), bottleneck_logits(params, v - 0.5)
+    upper, lower = bottleneck_logits(params, jnp.stack([v + 0.5, v - 0.5]))
     return ops.lower_bound(jax.nn.sigmoid(upper) - jax.nn.sigmoid(lower), LIKELIHOOD_BOUND)
 
 

@@ -1,5 +1,7 @@
 """Multi-scale structural similarity."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ MS_SSIM_MIN_SIDE = (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1) + 1
 """Smallest side of a picture that five scales of an 11-tap window fit: 161."""
 
 
+@functools.partial(jax.jit, static_argnames="peak")
 def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
     """Multi-scale SSIM with a Gaussian window of 11 taps over five scales.
 
@@ -48,27 +51,30 @@ def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
 def _ssim(a: jax.Array, b: jax.Array, peak: float) -> tuple[jax.Array, jax.Array]:
     """SSIM and its contrast-structure part, by picture and channel `[N, C]`."""
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    mean_a, mean_b = _blur(a), _blur(b)
-    variance_a, variance_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
-    covariance = _blur(a * b) - mean_a * mean_b
+    mean_a, mean_b, square_a, square_b, product = _blur(jnp.stack([a, b, a * a, b * b, a * b]))
+    variance_a, variance_b, covariance = square_a - mean_a**2, square_b - mean_b**2, product - mean_a * mean_b
     contrast = (2 * covariance + c2) / (variance_a + variance_b + c2)
     similarity = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1) * contrast
     return similarity.mean(axis=(1, 2)), contrast.mean(axis=(1, 2))
 
 
 def _blur(x: jax.Array) -> jax.Array:
-    """Separable Gaussian of each channel, without padding."""
+    """Separable Gaussian of each channel of `[..., H, W, C]`, without padding."""
     distance = np.arange(_TAPS) - _TAPS // 2
     window = np.exp(-(distance**2) / (2 * _SIGMA**2)).astype(np.float32)
     window /= window.sum()
-    channels = x.shape[-1]
-    for shape in ((_TAPS, 1), (1, _TAPS)):
-        kernel = jnp.broadcast_to(window.reshape(*shape, 1, 1), (*shape, 1, channels))
-        x = lax.conv_general_dilated(
-            x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=channels,
+    planes = jnp.moveaxis(x, -1, 0)
+    y = planes.reshape(-1, *x.shape[-3:-1], 1)
+    for kernel in (window.reshape(_TAPS, 1, 1, 1), window.reshape(1, _TAPS, 1, 1)):
+        y = lax.conv_general_dilated(
+            y,
+            kernel,
+            (1, 1),
+            "VALID",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
             precision=lax.Precision.HIGHEST,
-        )  # fmt: skip
-    return x
+        )
+    return jnp.moveaxis(y.reshape(*planes.shape[:-2], *y.shape[1:3]), 0, -1)
 
 
 def _halve(x: jax.Array) -> jax.Array:

@@ -1,12 +1,17 @@
-"""Convolutions with CompressAI's explicit padding (never "SAME", which pads a stride of 2 differently)."""
+"""Convolutions with CompressAI's explicit padding (never "SAME", which pads a stride of 2 differently).
+
+A convolution and the transposed convolution with the same kernel are adjoint: each is the gradient of the other with
+respect to its input. Both gradients are stated that way, since what automatic differentiation makes of a strided
+convolution (one over a dilated input) is many times slower on CPUs. The gradients are exact, of any order in reverse
+mode; forward mode is not offered.
+"""
+
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
-_TRANSPOSE_LAYOUT = ("NHWC", "HWOI", "NHWC")
 
 
 def conv2d(
@@ -31,10 +36,7 @@ def conv2d(
 
     Source: CompressAI `conv` (weight `[out, in, k, k]`).
     """
-    padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
-    y = lax.conv_general_dilated(
-        x, kernel, (stride, stride), padding, dimension_numbers=_LAYOUT, precision=precision
-    )
+    y = _conv(stride, precision, x, kernel)
     return y if bias is None else y + bias
 
 
@@ -47,9 +49,6 @@ def conv2d_transpose(
     precision: lax.PrecisionLike = lax.Precision.HIGHEST,
 ) -> jax.Array:
     """Transposed convolution whose output is exactly `stride` times as large.
-
-    Computed as `stride**2` plain convolutions, one per output phase, each with the taps that meet that phase: no
-    multiplication by the zeros that a dilated input would hold, and gradients that are plain convolutions too.
 
     Args:
         x: `[N, H, W, in]`.
@@ -64,32 +63,79 @@ def conv2d_transpose(
 
     Source: CompressAI `deconv` (weight `[in, out, k, k]`, padding k // 2, output_padding stride - 1).
     """
+    y = _conv_transpose(stride, precision, x, kernel)
+    return y if bias is None else y + bias
+
+
+def _plain_conv(x, kernel, stride, padding, layout, precision):
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", layout, "NHWC"), precision=precision
+    )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _conv(stride, precision, x, kernel):
+    padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
+    return _plain_conv(x, kernel, stride, padding, "HWIO", precision)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _conv_transpose(stride, precision, x, kernel):
+    """As `stride**2` plain convolutions, one for each phase of the output, with the taps that meet that phase.
+
+    This spares the multiplications by zero that the usual dilated input asks for: three of four at a stride of 2.
+    """
 
     def phase(row: int, column: int) -> jax.Array:
-        rows, row_padding = _phase_taps(kernel.shape[0], stride, row)
-        columns, column_padding = _phase_taps(kernel.shape[1], stride, column)
-        taps = kernel[rows][:, columns]
-        return lax.conv_general_dilated(
-            x, taps, (1, 1), (row_padding, column_padding), dimension_numbers=_TRANSPOSE_LAYOUT, precision=precision
-        )
+        row_taps, row_padding = _phase_taps(kernel.shape[0], stride, row)
+        column_taps, column_padding = _phase_taps(kernel.shape[1], stride, column)
+        taps = lax.rev(kernel[row_taps, column_taps], (0, 1))
+        return _plain_conv(x, taps, 1, (row_padding, column_padding), "HWOI", precision)
 
     phases = jnp.stack(
         [jnp.stack([phase(row, column) for column in range(stride)], axis=3) for row in range(stride)], axis=2
     )  # [N, H, row, W, column, out]
     n, height, _, width, _, out = phases.shape
-    y = phases.reshape(n, height * stride, width * stride, out)
-    return y if bias is None else y + bias
+    return phases.reshape(n, height * stride, width * stride, out)
 
 
-def _phase_taps(size: int, stride: int, phase: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Taps (in correlation order) and zero padding that give the outputs `stride * q + phase`.
+def _phase_taps(size: int, stride: int, phase: int) -> tuple[slice, tuple[int, int]]:
+    """Taps (to be reversed) and zero padding that give the outputs `stride * q + phase`.
 
     Output o receives x[i] * kernel[t] where o = stride * i - size // 2 + t, so the taps of one phase are those with
     t = phase + size // 2 (mod stride), and tap number j of them reads x[q + shift - j].
     """
     shift, first = divmod(phase + size // 2, stride)
-    taps = np.arange(first, size, stride)[::-1]
-    return taps, (len(taps) - 1 - shift, shift)
+    count = len(range(first, size, stride))
+    return slice(first, size, stride), (count - 1 - shift, shift)
+
+
+def _kernel_gradient(stride, precision, x, kernel, g):
+    """Gradient of `_conv(x, kernel)` in direction `g` with respect to the kernel, as XLA does it."""
+    padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
+    linear = functools.partial(_plain_conv, x, stride=stride, padding=padding, layout="HWIO", precision=precision)
+    (gradient,) = jax.linear_transpose(linear, kernel)(g)
+    return gradient
+
+
+def _keep_operands(apply):
+    return lambda stride, precision, x, kernel: (apply(stride, precision, x, kernel), (x, kernel))
+
+
+def _conv_backward(stride, precision, operands, g):
+    x, kernel = operands
+    # An odd side leaves the transposed convolution a row longer than the input was.
+    upsampled = _conv_transpose(stride, precision, g, kernel)[:, : x.shape[1], : x.shape[2]]
+    return upsampled, _kernel_gradient(stride, precision, x, kernel, g)
+
+
+def _conv_transpose_backward(stride, precision, operands, g):
+    x, kernel = operands
+    return _conv(stride, precision, g, kernel), _kernel_gradient(stride, precision, g, kernel, x)
+
+
+_conv.defvjp(_keep_operands(_conv), _conv_backward)
+_conv_transpose.defvjp(_keep_operands(_conv_transpose), _conv_transpose_backward)
 
 
 def masked_conv2d(

@@ -1,6 +1,6 @@
 """Every number CompressAI computed, computed again."""
 
-import flax
+from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,7 +97,7 @@ def test_aux_loss_and_its_gradient_are_compressai_s(golden):
 
 def test_a_model_runs_as_an_nnx_module(golden_of):
     case = golden_of("mbt2018-mean")
-    module = flax.nnx.bridge.ToNNX(case.weights.model(), rngs=flax.nnx.Rngs(0)).lazy_init(case.x)
+    module = nnx.bridge.ToNNX(case.weights.model(), rngs=nnx.Rngs(0)).lazy_init(case.x)
     for name, tree in case.weights.params.items():
-        setattr(module, name, jax.tree.map(flax.nnx.Param, dict(tree)))
+        setattr(module, name, jax.tree.map(nnx.Param, dict(tree)))
     assert np.abs(module(case.x).x_hat - case.image("eval/x_hat")).max() <= 2e-5

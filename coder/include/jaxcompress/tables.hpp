@@ -52,7 +52,8 @@ class CdfTables {
 
   // The table that indexes[position] == index names; throws std::invalid_argument if there is none.
   const Table& at(std::int64_t index, std::size_t position) const {
-    if (index < 0 || static_cast<std::uint64_t>(index) >= tables_.size()) throw_no_table(index, position);
+    // A negative index is a huge unsigned one.
+    if (static_cast<std::uint64_t>(index) >= tables_.size()) throw_no_table(index, position);
     return tables_[static_cast<std::size_t>(index)];
   }
 

@@ -1,0 +1,86 @@
+"""What several commands share: files that may be standard input or output, and the choice of weights."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from jaxcompress.files import check_writable, write_file
+
+STANDARD = "-"
+
+
+def add_command(commands: Any, name: str, run, *, help: str, example: str) -> argparse.ArgumentParser:
+    """Adds a command whose help shows an example."""
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=help[0].upper() + help[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_output(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds the options that say where to write."""
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"{help}; - is standard output")
+    parser.add_argument("-f", "--force", action="store_true", help="replace an existing output file")
+
+
+def add_weights(parser: argparse.ArgumentParser, default: str) -> None:
+    """Adds the options that say which weights to use."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("-w", "--weights", metavar="FILE", help="weights file, .safetensors or CompressAI's .pth.tar")
+    group.add_argument("--model", metavar="NAME", help=f"name of bundled weights (default: {default})")
+
+
+def output_path(source: str, given: str | None, suffix: str) -> str:
+    """Where to write: as given, else beside the input with another suffix, else standard output."""
+    if given is not None:
+        return given
+    return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
+
+
+def check_output(path: str, *, force: bool) -> None:
+    """Raises before the work if the output could not be written after it."""
+    if path != STANDARD:
+        check_writable(path, overwrite=force)
+
+
+def read_bytes(path: str) -> bytes:
+    """A whole file, or standard input."""
+    return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+
+
+def write_bytes(path: str, data: bytes, *, force: bool) -> None:
+    """A whole file, or standard output."""
+    if path == STANDARD:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(path, data, overwrite=force)
+
+
+def report(line: str, *, output: str) -> None:
+    """Prints a line, out of the way of data on standard output."""
+    print(line, file=sys.stderr if output == STANDARD else sys.stdout)
+
+
+def load_weights(path: str):
+    """Weights of a file of ours or of CompressAI's."""
+    from jaxcompress import weights
+
+    if path.endswith((".pth", ".pth.tar", ".pt")):
+        from jaxcompress import convert
+
+        return convert.from_pytorch(path)
+    return weights.load(path)
+
+
+def make_codec(weights):
+    """A codec that shows its progress to a person."""
+    from jaxcompress.codec import Codec
+
+    return Codec(weights, progress=sys.stderr.isatty())

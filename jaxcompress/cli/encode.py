@@ -1,0 +1,73 @@
+"""`jaxcompress encode`."""
+
+import argparse
+import dataclasses
+import io
+import re
+import sys
+from typing import Any
+
+from jaxcompress.cli import common
+
+_SUFFIXES = {"jxc": ".jxc", "compressai": ".bin"}
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser = common.add_command(
+        commands,
+        "encode",
+        run,
+        help="compress a picture",
+        example="jaxcompress encode photo.png\n"
+        "  jaxcompress encode photo.jpg -o small.jxc --weights mine.safetensors\n"
+        "  jaxcompress encode photo.png -o photo.bin --format compressai --weights mbt2018-3-22901978.pth.tar",
+    )
+    parser.add_argument("picture", help="image file of any common format; - is standard input")
+    common.add_output(parser, "default: the picture's name with .jxc (.bin for --format compressai)")
+    common.add_weights(parser, "mbt2018-mean-small")
+    parser.add_argument(
+        "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
+    )
+    parser.add_argument(
+        "--quality", type=int, metavar="Q", help="quality that --format compressai names (default: what the weights say)"
+    )
+    parser.add_argument(
+        "--metric", choices=("mse", "ms-ssim"), help="metric that --format compressai names (default: likewise)"
+    )
+    parser.add_argument("--keep-icc", action="store_true", help="keep the picture's colour profile (.jxc only)")
+    parser.add_argument(
+        "--background", type=_colour, default=(255, 255, 255), metavar="RRGGBB", help="colour behind transparent parts"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs it."""
+    output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
+    common.check_output(output, force=args.force)
+
+    from jaxcompress import metrics, zoo
+    from jaxcompress.codec import read_picture
+
+    source = io.BytesIO(common.read_bytes("-")) if args.picture == common.STANDARD else args.picture
+    picture = read_picture(source, background=args.background)
+    weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
+    named = {"quality": args.quality, "metric": args.metric}
+    metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}
+    codec = common.make_codec(dataclasses.replace(weights, metadata=metadata))
+    pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
+    if args.format == "compressai" and pixels.ndim == 2:
+        pixels = pixels[..., None].repeat(3, axis=-1)
+    data = codec.compress(pixels, format=args.format, icc_profile=icc_profile)
+    common.write_bytes(output, data, force=args.force)
+    if picture.icc_profile and not args.keep_icc:
+        print("jaxcompress: note: the colour profile was left out; --keep-icc keeps it", file=sys.stderr)
+    height, width = pixels.shape[:2]
+    bpp = metrics.bits_per_pixel(data, height, width)
+    common.report(f"{output}: {width} x {height} pixels, {len(data):,} bytes, {bpp:.4f} bpp", output=output)
+
+
+def _colour(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no colour; expected six hex digits such as ffffff")
+    return tuple(bytes.fromhex(text.removeprefix("#")))

@@ -1,0 +1,62 @@
+"""`jaxcompress info`."""
+
+import argparse
+import dataclasses
+import json
+from typing import Any
+
+from jaxcompress.cli import common
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser = common.add_command(
+        commands,
+        "info",
+        run,
+        help="tell what a compressed picture or a weights file holds",
+        example="jaxcompress info photo.jxc\n  jaxcompress info weights.safetensors --json",
+    )
+    parser.add_argument("file", help=".jxc, CompressAI's container, or .safetensors weights; - is standard input")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs it."""
+    facts = _describe(args.file)
+    if args.json:
+        print(json.dumps(facts, indent=2))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:{width}}  {value}")
+
+
+def _describe(path: str) -> dict[str, Any]:
+    if path.endswith(".safetensors"):
+        from jaxcompress.weights import read_header
+
+        header = read_header(path)
+        metadata = header.pop("metadata")
+        return {"file": "jaxcompress weights", **header, **metadata}
+
+    from jaxcompress.codec import compressai_format, container
+
+    data = common.read_bytes(path)
+    # Telling what a large picture is costs nothing, so no limit is set here.
+    if data.startswith(container.MAGIC):
+        header, strings = container.unpack(data, max_pixels=2**64)
+        facts = {"file": f".jxc version {container.VERSION}", **dataclasses.asdict(header)}
+        facts |= {
+            "icc_profile": f"{len(header.icc_profile)} bytes",
+            "entropy_mode": header.entropy_mode.name.lower(),
+            "symbol_order": header.symbol_order.name.lower(),
+        }
+    else:
+        header, strings = compressai_format.unpack(data, max_pixels=2**64)
+        facts = {"file": "CompressAI codec", **dataclasses.asdict(header)}
+    return facts | {
+        "strings": ", ".join(f"{len(string):,}" for string in strings) + " bytes",
+        "bytes": len(data),
+        "bpp": round(8 * len(data) / (header.width * header.height), 4),
+    }
