@@ -48,9 +48,7 @@ def _integer_array(name, values):
     if array.size == 0 and isinstance(values, list | tuple):
         array = array.astype(np.int32)  # NumPy makes float64 of an empty list
     if array.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} has dtype {array.dtype}, expected int32 or another integer dtype; round and cast it"
-        )
+        raise ValueError(f"{name} has dtype {array.dtype}, expected int32 or another integer dtype; round and cast it")
     return array
 
 

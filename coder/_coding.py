@@ -70,8 +70,7 @@ def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
     indexes = index_array("indexes", indexes)
     if symbols.shape != indexes.shape:
         raise ValueError(
-            f"symbols has shape {symbols.shape} but indexes has shape {indexes.shape}; "
-            "give one index per symbol"
+            f"symbols has shape {symbols.shape} but indexes has shape {indexes.shape}; give one index per symbol"
         )
     return _rans.encode(symbols, indexes, _native(tables))
 
@@ -172,9 +171,7 @@ def pmf_to_cdf(pmf: ArrayLike, precision: SupportsIndex = 16) -> NDArray[np.int3
 
 def _native(tables: CdfTables) -> _rans.CdfTables:
     if not isinstance(tables, CdfTables):
-        raise TypeError(
-            f"tables is {type(tables).__name__}, expected CdfTables; make it from cdf, lengths, offsets"
-        )
+        raise TypeError(f"tables is {type(tables).__name__}, expected CdfTables; make it from cdf, lengths, offsets")
     return tables._native
 
 

@@ -31,7 +31,9 @@ _RENAMES = (
     (re.compile(r"^(entropy_bottleneck\.)_bias(\d)$"), r"\1biases.\2"),
     (re.compile(r"^(entropy_bottleneck\.)_factors?\.?(\d)$"), r"\1factors.\2"),
 )
-_DERIVED = re.compile(r"(_reparam\.pedestal|\.bound|\.scale_bound|entropy_bottleneck\.target|context_prediction\.mask)$")
+_DERIVED = re.compile(
+    r"(_reparam\.pedestal|\.bound|\.scale_bound|entropy_bottleneck\.target|context_prediction\.mask)$"
+)
 _TABLE = re.compile(r"^(entropy_bottleneck|gaussian_conditional)\.(_offset|_quantized_cdf|_cdf_length|scale_table)$")
 TABLE_NAMES = {
     "_offset": "offset",

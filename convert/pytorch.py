@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from flax import traverse_util
-
 from jaxcompress.convert import architecture, keys
+
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.files import write_file
 from jaxcompress.models import create
@@ -54,7 +54,7 @@ def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None)
     if len(arrays) < len(state):
         others = sorted(str(key) for key in set(state) - set(arrays))
         raise ValueError(f"{path} holds entries that are no tensors: {', '.join(others[:5])}")
-    known = {"source": path.name}
+    known: dict[str, Any] = {"source": path.name}
     if name := _PUBLISHED_NAME.match(path.name):
         known |= {"quality": int(name["quality"]), "metric": "ms-ssim" if "ms-ssim" in name["stem"] else "mse"}
     return from_state_dict(arrays, metadata={**known, **(metadata or {})})
@@ -139,11 +139,15 @@ def _unwrap(checkpoint: Any, path: Path) -> Mapping[str, Any]:
         if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get(wrapper), Mapping):
             return checkpoint[wrapper]
     if not isinstance(checkpoint, Mapping):
-        raise ValueError(f"{path} holds a {type(checkpoint).__name__}; expected a state_dict, alone or under {_WRAPPERS}")
+        raise ValueError(
+            f"{path} holds a {type(checkpoint).__name__}; expected a state_dict, alone or under {_WRAPPERS}"
+        )
     return checkpoint
 
 
-def _tables(name: str, n: int, m: int, params: Mapping[str, Any], stored: Mapping[str, dict]) -> dict[str, CodingTables]:
+def _tables(
+    name: str, n: int, m: int, params: Mapping[str, Any], stored: Mapping[str, dict]
+) -> dict[str, CodingTables]:
     """The stored tables, or new ones where a checkpoint was saved before CompressAI's `update()`."""
     tables = {}
     for model in ("entropy_bottleneck", "gaussian_conditional"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jaxcompress.convert import from_pytorch
 
 from jaxcompress import Codec, Weights
-from jaxcompress.convert import from_pytorch
 from jaxcompress.models import ARCHITECTURES
 
 # A folder with the complete recordings may be named here; the one in the repository leaves out what is large.
@@ -40,9 +40,7 @@ class GoldenCase:
 
     def strings(self) -> list[list[bytes]]:
         groups = 1 + self.weights.model().has_hyperprior
-        return [
-            [self.arrays[f"strings/{group}/{i}"].tobytes() for i in range(len(self.x))] for group in range(groups)
-        ]
+        return [[self.arrays[f"strings/{group}/{i}"].tobytes() for i in range(len(self.x))] for group in range(groups)]
 
 
 def nhwc(array: np.ndarray) -> np.ndarray:

@@ -27,7 +27,9 @@ def run(args: argparse.Namespace) -> None:
     """Runs it."""
     kinds = [_kind(path) for path in (args.input, args.output)]
     if kinds[0] == kinds[1]:
-        raise ValueError(f"{args.input} and {args.output} are of the same kind; convert goes from .pth to .safetensors or back")
+        raise ValueError(
+            f"{args.input} and {args.output} are of the same kind; convert goes from .pth to .safetensors or back"
+        )
     common.check_output(args.output, force=args.force)
 
     from jaxcompress import convert

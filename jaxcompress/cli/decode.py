@@ -55,12 +55,14 @@ def _weights(args: argparse.Namespace, header):
     if args.model:
         return zoo.load(args.model)
     if header is None:
-        raise ValueError(f"{args.file} is no .jxc file; to decode one of CompressAI's give the model with --weights FILE")
+        raise ValueError(
+            f"{args.file} is no .jxc file; to decode one of CompressAI's give the model with --weights FILE"
+        )
     path = zoo.find(header.bits_fingerprint, header.synthesis_fingerprint)
     if path is None:
         raise ValueError(
             f"{args.file} was written with {header.architecture} weights n={header.n} m={header.m} (bits "
-            f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled; give them with "
-            f"--weights FILE"
+            f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled; give them "
+            f"with --weights FILE"
         )
     return common.load_weights(str(path))

@@ -30,7 +30,10 @@ def add_parser(commands: Any) -> None:
         "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
     )
     parser.add_argument(
-        "--quality", type=int, metavar="Q", help="quality that --format compressai names (default: what the weights say)"
+        "--quality",
+        type=int,
+        metavar="Q",
+        help="quality that --format compressai names (default: what the weights say)",
     )
     parser.add_argument(
         "--metric", choices=("mse", "ms-ssim"), help="metric that --format compressai names (default: likewise)"

@@ -45,18 +45,18 @@ def _describe(path: str) -> dict[str, Any]:
     data = common.read_bytes(path)
     # Telling what a large picture is costs nothing, so no limit is set here.
     if data.startswith(container.MAGIC):
-        header, strings = container.unpack(data, max_pixels=2**64)
-        facts = {"file": f".jxc version {container.VERSION}", **dataclasses.asdict(header)}
+        ours, strings = container.unpack(data, max_pixels=2**64)
+        facts = {"file": f".jxc version {container.VERSION}", **dataclasses.asdict(ours)}
         facts |= {
-            "icc_profile": f"{len(header.icc_profile)} bytes",
-            "entropy_mode": header.entropy_mode.name.lower(),
-            "symbol_order": header.symbol_order.name.lower(),
+            "icc_profile": f"{len(ours.icc_profile)} bytes",
+            "entropy_mode": ours.entropy_mode.name.lower(),
+            "symbol_order": ours.symbol_order.name.lower(),
         }
     else:
-        header, strings = compressai_format.unpack(data, max_pixels=2**64)
-        facts = {"file": "CompressAI codec", **dataclasses.asdict(header)}
+        theirs, strings = compressai_format.unpack(data, max_pixels=2**64)
+        facts = {"file": "CompressAI codec", **dataclasses.asdict(theirs)}
     return facts | {
         "strings": ", ".join(f"{len(string):,}" for string in strings) + " bytes",
         "bytes": len(data),
-        "bpp": round(8 * len(data) / (header.width * header.height), 4),
+        "bpp": round(8 * len(data) / (facts["width"] * facts["height"]), 4),
     }

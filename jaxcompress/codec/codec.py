@@ -1,18 +1,14 @@
 """Pictures to bitstreams and back: `Codec`."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxcompress import coder
-from jaxcompress.codec import autoregressive, compressai_format, container
+from jaxcompress.codec import compressai_format, container
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
-from jaxcompress.entropy import bottleneck_medians, build_indexes
+from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import Padding, centered_padding
 from jaxcompress.weights import Weights
@@ -37,14 +33,8 @@ class Codec:
 
     def __init__(self, weights: Weights, *, model: CompressionModel | None = None, progress: bool = False):
         self.weights = weights
-        self._progress = progress
         self.model = model or weights.model()
-        self._params = jax.device_put(dict(weights.params))
-        self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
-        self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
-        if self.model.has_hyperprior:
-            self._gaussian_tables = weights.tables["gaussian_conditional"].coder_tables
-            self._scale_table = tuple(weights.tables["gaussian_conditional"].scale_table.tolist())
+        self._latents = LatentCoder(weights, self.model, progress=progress)
         self._fingerprints = (weights.bits_fingerprint(), weights.synthesis_fingerprint())
 
     # ---------------------------------------------------------------- pictures and files
@@ -129,10 +119,9 @@ class Codec:
     def _compress_jxc(self, image: np.ndarray, icc_profile: bytes) -> bytes:
         height, width = image.shape[:2]
         padding = centered_padding(height, width, self.model.stride)
-        y, z = _analyse(self.model, self._params, _pad(_to_float(image), padding)[None])
-        rows, columns = y.shape[1:3]
-        chunk = min(rows, _CHUNK), min(columns, _CHUNK)
-        strings = self._encode(y[0], z if z is None else z[0], chunk)
+        y, z = self._latents.analyse(_pad(_to_float(image), padding))
+        chunk = min(y.shape[0], _CHUNK), min(y.shape[1], _CHUNK)
+        strings = self._latents.encode(y, z, chunk)
         header = container.Header(
             architecture=self.weights.architecture,
             n=self.weights.n,
@@ -152,7 +141,7 @@ class Codec:
     def _decompress_jxc(self, header: container.Header, strings: list[bytes]) -> np.ndarray:
         self._check_header(header)
         shape = header.padded_height // 16, header.padded_width // 16
-        x_hat = self._synthesise(self._decode(strings, shape, header.chunk_size))
+        x_hat = self._latents.synthesise(self._latents.decode(strings, shape, header.chunk_size))
         pixels = _crop(x_hat, Padding(*header.padding)) * 255
         if header.channels == 1:
             pixels = pixels.mean(axis=-1)
@@ -177,9 +166,13 @@ class Codec:
         padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
         strings, shape = self.compress_strings(_pad(_to_float(image), padding)[None])
         metadata = self.weights.metadata
-        header = compressai_format.Header(
-            self.weights.architecture, metadata.get("metric", "mse"), metadata.get("quality"), height, width, shape
-        )
+        quality, metric = metadata.get("quality"), metadata.get("metric")
+        if not isinstance(quality, int) or not isinstance(metric, str):
+            raise ValueError(
+                f"CompressAI's format names a quality and a metric, but the weights say quality {quality!r}, metric "
+                f"{metric!r}: give --quality and --metric (or put them in the weights' metadata)"
+            )
+        header = compressai_format.Header(self.weights.architecture, metric, quality, height, width, shape)
         return compressai_format.pack(header, [group[0] for group in strings])
 
     # ---------------------------------------------------------------- CompressAI's strings
@@ -201,10 +194,10 @@ class Codec:
         self.model.check_call(x, training=False, as_coded=False)
         pictures = []
         for picture in x:  # one by one: a batch may compute other bits than the decoder, which sees single pictures
-            y, z = _analyse(self.model, self._params, picture[None])
-            deepest = (y if z is None else z).shape[1:3]
-            pictures.append(self._encode(y[0], z if z is None else z[0], y.shape[1:3])[::-1])
-        return [list(group) for group in zip(*pictures, strict=True)], deepest
+            y, z = self._latents.analyse(picture)
+            shape = (y if z is None else z).shape
+            pictures.append(self._latents.encode(y, z, y.shape[:2])[::-1])
+        return [list(group) for group in zip(*pictures, strict=True)], (shape[0], shape[1])
 
     def decompress_strings(self, strings: Sequence[Sequence[bytes]], shape: tuple[int, int]) -> np.ndarray:
         """Decodes CompressAI's strings.
@@ -228,130 +221,19 @@ class Codec:
         up = 4 if self.model.has_hyperprior else 1
         y_shape = int(shape[0]) * up, int(shape[1]) * up
         pictures = zip(*strings, strict=True)
-        return np.stack([self._synthesise(self._decode(picture[::-1], y_shape, y_shape)) for picture in pictures])
-
-    # ---------------------------------------------------------------- latents and strings, z first
-
-    def _encode(self, y: jax.Array, z: jax.Array | None, chunk: tuple[int, int]) -> list[bytes]:
-        """Strings of one picture: z, if there is one, then the chunks of y."""
-        y = np.asarray(y)
-        if z is None:
-            symbols = autoregressive.to_symbols(np.rint(y - self._medians))
-            return [self._encode_channels(symbols[area]) for area in _chunks(y.shape, chunk)]
-        z_symbols = autoregressive.to_symbols(np.rint(np.asarray(z) - self._medians))
-        z_string = self._encode_channels(z_symbols)
-        hyper = self._hyper(z_symbols)
-        return [z_string, *(self._encode_gaussian(y, hyper, area) for area in _chunks(y.shape, chunk))]
-
-    def _decode(self, strings: Sequence[bytes], shape: tuple[int, int], chunk: tuple[int, int]) -> np.ndarray:
-        """y_hat `[h, w, M]` of one picture: the inverse of `_encode`."""
-        y_hat = np.empty((*shape, self.weights.m), np.float32)
-        areas = list(_chunks(y_hat.shape, chunk))
-        if len(strings) != self.model.has_hyperprior + len(areas):
-            raise BitstreamError(f"{len(strings)} strings, where the picture's size and chunks make {len(areas)} of y")
-        try:
-            if not self.model.has_hyperprior:
-                for area, string in zip(areas, strings, strict=True):
-                    y_hat[area] = self._decode_channels(string, y_hat[area].shape) + self._medians
-            else:
-                z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
-                hyper = self._hyper(self._decode_channels(strings[0], z_shape))
-                for area, string in zip(areas, strings[1:], strict=True):
-                    y_hat[area] = self._decode_gaussian(string, hyper, area)
-        except coder.StreamError as error:
-            raise BitstreamError(
-                f"the strings do not decode ({error}): they are damaged, or were written with other weights or where "
-                f"floating-point arithmetic gives other scales"
-            ) from error
-        return y_hat
-
-    def _encode_channels(self, symbols: np.ndarray) -> bytes:
-        """String of `[h, w, C]` symbols under one table for each channel."""
-        planes = symbols.transpose(2, 0, 1)
-        return coder.encode(planes, _channel_indexes(planes.shape), self._bottleneck_tables)
-
-    def _decode_channels(self, string: bytes, shape: tuple[int, ...]) -> np.ndarray:
-        height, width, channels = shape
-        indexes = _channel_indexes((channels, height, width))
-        return coder.decode(string, indexes, self._bottleneck_tables).transpose(1, 2, 0)
-
-    def _hyper(self, z_symbols: np.ndarray) -> Any:
-        """Side information of y: for autoregressive models `[h, w, 2 M]`, else table indexes and means (or None).
-
-        Encoder and decoder both come here with a single picture, so that both run the same compiled program.
-        """
-        z_hat = (z_symbols.astype(np.float32) + self._medians)[None]
-        return jax.tree.map(lambda a: np.asarray(a[0]), _side_information(self.model, self._scale_table, self._params, z_hat))
-
-    def _encode_gaussian(self, y: np.ndarray, hyper: Any, area: tuple[slice, slice]) -> bytes:
-        if self.model.is_autoregressive:
-            return self._in_raster_order(autoregressive.encode, y[area], hyper[area])
-        indexes, means = hyper
-        residual = y[area] if means is None else y[area] - means[area]
-        symbols = autoregressive.to_symbols(np.rint(residual))
-        return coder.encode(symbols.transpose(2, 0, 1), indexes[area].transpose(2, 0, 1), self._gaussian_tables)
-
-    def _decode_gaussian(self, string: bytes, hyper: Any, area: tuple[slice, slice]) -> np.ndarray:
-        if self.model.is_autoregressive:
-            return self._in_raster_order(autoregressive.decode, string, hyper[area], self.weights.m)
-        indexes, means = hyper
-        symbols = coder.decode(string, indexes[area].transpose(2, 0, 1), self._gaussian_tables)
-        residual = symbols.transpose(1, 2, 0).astype(np.float32)
-        return residual if means is None else residual + means[area]
-
-    def _in_raster_order(self, code: Callable, *what: Any) -> Any:
-        """Runs one direction of the autoregressive loop."""
-        params = {name: self._params[name] for name in ("context_prediction", "entropy_parameters")}
-        step = functools.partial(_position, self.model, self._scale_table, params)
-        return code(step, self.model.context_size, *what, self._gaussian_tables, progress=self._progress)
-
-    def _synthesise(self, y_hat: np.ndarray) -> np.ndarray:
-        """x_hat `[H, W, 3]` in [0, 1], padding included."""
-        return np.asarray(_synthesis(self.model, self._params, y_hat[None])[0])
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _analyse(model: CompressionModel, params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-    y = model.apply({"params": params}, x, method="analysis")
-    return y, model.apply({"params": params}, y, method="hyper_analysis") if model.has_hyperprior else None
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _side_information(model: CompressionModel, scale_table: tuple[float, ...], params: Any, z_hat: jax.Array) -> Any:
-    hyper = model.apply({"params": params}, z_hat, method="hyper_synthesis")
-    if model.is_autoregressive:
-        return hyper
-    scales, means = model.apply({"params": params}, hyper, method="gaussian_parameters")
-    return build_indexes(scales, np.array(scale_table, np.float32)), means
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _position(
-    model: CompressionModel, scale_table: tuple[float, ...], params: Any, window: jax.Array, hyper: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    scales, means = model.apply({"params": params}, window, hyper, method="position_parameters")
-    return build_indexes(scales, np.array(scale_table, np.float32)), means
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _synthesis(model: CompressionModel, params: Any, y_hat: jax.Array) -> jax.Array:
-    return jnp.clip(model.apply({"params": params}, y_hat, method="synthesis"), 0, 1)
-
-
-def _chunks(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Rectangles of at most `chunk` latents that cover `[h, w, ...]`, in raster order."""
-    for top in range(0, shape[0], chunk[0]):
-        for left in range(0, shape[1], chunk[1]):
-            yield slice(top, min(top + chunk[0], shape[0])), slice(left, min(left + chunk[1], shape[1]))
-
-
-def _channel_indexes(shape: tuple[int, int, int]) -> np.ndarray:
-    return np.broadcast_to(np.arange(shape[0], dtype=np.int32)[:, None, None], shape)
+        return np.stack(
+            [self._latents.synthesise(self._latents.decode(picture[::-1], y_shape, y_shape)) for picture in pictures]
+        )
 
 
 def _checked_picture(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
+    if (
+        image.dtype != np.uint8
+        or image.ndim not in (2, 3)
+        or (image.ndim == 3 and image.shape[2] != 3)
+        or not image.size
+    ):
         raise ValueError(
             f"the picture is {image.dtype} of shape {image.shape}; expected uint8 [H, W, 3] or [H, W]: "
             f"jaxcompress.codec.read_picture makes it of an image file"

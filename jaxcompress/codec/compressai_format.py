@@ -67,11 +67,13 @@ def pack(header: Header, strings: Sequence[bytes]) -> bytes:
     """
     models = LAYOUTS[header.layout]
     if header.architecture not in models:
-        raise ValueError(f"CompressAI's format cannot name the model {header.architecture!r}; it can: {', '.join(models)}")
+        raise ValueError(
+            f"CompressAI's format cannot name the model {header.architecture!r}; it can: {', '.join(models)}"
+        )
     if header.metric not in _METRICS or header.quality not in range(1, 9):
         raise ValueError(
-            f"CompressAI's format stores a quality from 1 to 8 and a metric of {', '.join(_METRICS)}; the weights say "
-            f"quality {header.quality!r}, metric {header.metric!r}: give --quality and --metric"
+            f"CompressAI's format has no quality {header.quality} with metric {header.metric!r}; expected 1 to 8 and "
+            f"{' or '.join(_METRICS)}"
         )
     code = _METRICS.index(header.metric) << 4 | (header.quality - 1)
     data = struct.pack(">BBII", models.index(header.architecture), code, header.height, header.width)
@@ -80,9 +82,7 @@ def pack(header: Header, strings: Sequence[bytes]) -> bytes:
     return data + b"".join(struct.pack(">I", len(string)) + string for string in strings)
 
 
-def unpack(
-    data: bytes, *, layout: str | None = None, max_pixels: int = MAX_PIXELS
-) -> tuple[Header, list[bytes]]:
+def unpack(data: bytes, *, layout: str | None = None, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[bytes]]:
     """Reads a file, and checks what its sizes reveal.
 
     Args:
@@ -132,9 +132,7 @@ def _unpack(data: bytes, layout: str, max_pixels: int) -> tuple[Header, list[byt
     metric, quality = code >> 4, (code & 15) + 1
     if metric >= len(_METRICS) or quality > 8:
         raise _WrongLayoutError(f"metric {metric} and quality {quality} do not exist")
-    header = Header(
-        LAYOUTS[layout][model], _METRICS[metric], quality, height, width, (rows, columns), layout
-    )
+    header = Header(LAYOUTS[layout][model], _METRICS[metric], quality, height, width, (rows, columns), layout)
     padded_height, padded_width = (-(-side // PADDING_MULTIPLE) * PADDING_MULTIPLE for side in (height, width))
     if not height or not width or padded_height * padded_width > max_pixels:
         raise BitstreamError(

@@ -158,10 +158,12 @@ def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[b
         raise BitstreamError(f"the file's header is malformed: {error}") from error
     _check(header, max_pixels)
     if any(value != StreamFormat.RANS64 for value in formats):
-        raise BitstreamError(f"the file uses stream formats {sorted(set(formats))}; this program reads {[*StreamFormat]}")
+        raise BitstreamError(
+            f"the file uses stream formats {sorted(set(formats))}; this program reads {[*StreamFormat]}"
+        )
     if header_length + sum(lengths) + _CRC.size != len(data):
         raise BitstreamError(
-            f"the file's strings should take {sum(lengths)} bytes, but {len(data) - header_length - _CRC.size} are there"
+            f"the file's strings should take {sum(lengths)} bytes; {len(data) - header_length - _CRC.size} are there"
         )
     strings, start = [], header_length
     for length in lengths:
@@ -183,12 +185,16 @@ def _unpack_header(data: bytes) -> tuple[Header, list[int], list[int]]:
     chunk_height, chunk_width, count = _CHUNKS.unpack_from(data, position)
     position += _CHUNKS.size
     if position + count * _STRING.size != len(data):
-        raise BitstreamError(f"the file's header has {len(data)} bytes, its fields take {position + count * _STRING.size}")
+        raise BitstreamError(
+            f"the file's header has {len(data)} bytes, its fields take {position + count * _STRING.size}"
+        )
     strings = [_STRING.unpack_from(data, position + i * _STRING.size) for i in range(count)]
     try:
         mode, order = EntropyMode(mode), SymbolOrder(order)
     except ValueError as error:
-        raise BitstreamError(f"the file was coded in a way that this program does not know ({error}): update it") from error
+        raise BitstreamError(
+            f"the file was coded in a way that this program does not know ({error}): update it"
+        ) from error
     header = Header(
         architecture,
         n,

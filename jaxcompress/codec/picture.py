@@ -89,9 +89,7 @@ def _colour(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     return np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB"))
 
 
-def write_picture(
-    path: str | Path, pixels: np.ndarray, *, icc_profile: bytes = b"", overwrite: bool = False
-) -> None:
+def write_picture(path: str | Path, pixels: np.ndarray, *, icc_profile: bytes = b"", overwrite: bool = False) -> None:
     """Writes an image file whole or not at all.
 
     Args:

@@ -43,8 +43,7 @@ def bottleneck_logits(params: Params, v: jax.Array) -> jax.Array:
     for k in range(stages):
         matrix, bias = jax.nn.softplus(params[f"matrices_{k}"]), params[f"biases_{k}"]
         hidden = [
-            sum(matrix[:, i, j] * h for j, h in enumerate(hidden)) + bias[:, i, 0]
-            for i in range(matrix.shape[1])
+            sum(matrix[:, i, j] * h for j, h in enumerate(hidden)) + bias[:, i, 0] for i in range(matrix.shape[1])
         ]
         if k < stages - 1:
             factor = jnp.tanh(params[f"factors_{k}"])
@@ -131,7 +130,7 @@ class EntropyBottleneck(nn.Module):
         channels: C.
         init_scale: half width of the initial density.
         filters: widths of the hidden stages.
-        perturb: what stands in for rounding in training, `(v, *, key) -> v_tilde`.
+        training_quantizer: what stands in for rounding in training, `(v, *, key) -> v_tilde`.
 
     Source: CompressAI `EntropyBottleneck`.
     """
@@ -139,7 +138,7 @@ class EntropyBottleneck(nn.Module):
     channels: int
     init_scale: float = 10.0
     filters: Sequence[int] = (3, 3, 3, 3)
-    perturb: Callable[..., jax.Array] = ops.add_uniform_noise
+    training_quantizer: Callable[..., jax.Array] = ops.add_uniform_noise
 
     def setup(self):
         """Declares the parameters."""
@@ -171,7 +170,7 @@ class EntropyBottleneck(nn.Module):
             The quantized values and their likelihoods, both `[..., C]`.
         """
         if training:
-            v_hat = self.perturb(v, key=self.make_rng("noise"))
+            v_hat = self.training_quantizer(v, key=self.make_rng("noise"))
         else:
             v_hat = ops.quantize(v, bottleneck_medians(self.parameters))
         return v_hat, bottleneck_likelihood(self.parameters, v_hat)

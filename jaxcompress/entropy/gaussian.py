@@ -77,10 +77,10 @@ class GaussianConditional(nn.Module):
     """The conditional Gaussian as a module without parameters.
 
     Attributes:
-        perturb: what stands in for rounding in training, `(y, *, key) -> y_tilde`.
+        training_quantizer: what stands in for rounding in training, `(y, *, key) -> y_tilde`.
     """
 
-    perturb: Callable[..., jax.Array] = ops.add_uniform_noise
+    training_quantizer: Callable[..., jax.Array] = ops.add_uniform_noise
 
     @nn.compact
     def __call__(
@@ -97,5 +97,5 @@ class GaussianConditional(nn.Module):
         Returns:
             The quantized values and their likelihoods, both shaped as `y`.
         """
-        y_hat = self.perturb(y, key=self.make_rng("noise")) if training else ops.quantize(y, means)
+        y_hat = self.training_quantizer(y, key=self.make_rng("noise")) if training else ops.quantize(y, means)
         return y_hat, gaussian_likelihood(y_hat, scales, means)

@@ -1,6 +1,7 @@
 """Convolutions as modules, with PyTorch's default initialization."""
 
 import math
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -9,7 +10,7 @@ from flax import linen as nn
 from jaxcompress import ops
 
 
-def _uniform(fan_in: int) -> jax.nn.initializers.Initializer:
+def _uniform(fan_in: int) -> Callable[..., jax.Array]:
     """PyTorch's default for kernels and biases alike: uniform in +-1 / sqrt(fan_in)."""
     bound = 1 / math.sqrt(fan_in)
 

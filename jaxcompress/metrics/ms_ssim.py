@@ -38,7 +38,7 @@ def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
             f"pictures have shapes {a.shape} and {b.shape}; MS-SSIM needs equal [N, H, W, C] with sides of at least "
             f"{MS_SSIM_MIN_SIDE}"
         )
-    product = 1.0
+    product = jnp.ones((a.shape[0], a.shape[-1]), a.dtype)
     for scale, weight in enumerate(_WEIGHTS):
         similarity, contrast = _ssim(a, b, peak)
         last = scale == len(_WEIGHTS) - 1
@@ -68,7 +68,7 @@ def _blur(x: jax.Array) -> jax.Array:
     for kernel in (window.reshape(_TAPS, 1, 1, 1), window.reshape(1, _TAPS, 1, 1)):
         y = lax.conv_general_dilated(
             y,
-            kernel,
+            jnp.asarray(kernel),
             (1, 1),
             "VALID",
             dimension_numbers=("NHWC", "HWIO", "NHWC"),

@@ -31,5 +31,5 @@ def estimated_bits_per_pixel(likelihoods: Mapping[str, jax.Array], num_pixels: i
     Returns:
         Scalar, differentiable.
     """
-    nats = sum(-jnp.log(likelihood).sum() for likelihood in likelihoods.values())
+    nats = jnp.stack([-jnp.log(likelihood).sum() for likelihood in likelihoods.values()]).sum()
     return nats / (math.log(2) * num_pixels)

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import flax
 import jax
+import numpy as np
 from flax import linen as nn
 
 from jaxcompress import ops
@@ -42,12 +43,12 @@ class CompressionModel(nn.Module):
     Attributes:
         n: width of the transforms (CompressAI's N).
         m: channels of the latent y (CompressAI's M).
-        perturb: what stands in for rounding in training, `(values, *, key) -> values`.
+        training_quantizer: what stands in for rounding in training, `(values, *, key) -> values`.
     """
 
     n: int
     m: int
-    perturb: Callable[..., jax.Array] = ops.add_uniform_noise
+    training_quantizer: Callable[..., jax.Array] = ops.add_uniform_noise
 
     stride: ClassVar[int] = 16
     """What the sides of a picture must divide by."""
@@ -70,7 +71,7 @@ class CompressionModel(nn.Module):
         """The loss of the factorized prior's quantiles, see `entropy.bottleneck_aux_loss`."""
         return self.entropy_bottleneck.aux_loss()
 
-    def check_call(self, x: jax.Array, *, training: bool, as_coded: bool) -> None:
+    def check_call(self, x: jax.Array | np.ndarray, *, training: bool, as_coded: bool) -> None:
         """Raises ValueError for modes that exclude each other, or a batch whose shape the strides would change."""
         if training and as_coded:
             raise ValueError("training=True perturbs the latents and as_coded=True rounds them; pass one of the two")

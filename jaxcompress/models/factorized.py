@@ -23,7 +23,7 @@ class FactorizedPrior(CompressionModel):
     def setup(self):
         """Declares the parts."""
         self.g_a, self.g_s = self.make_g_a(), self.make_g_s()
-        self.entropy_bottleneck = EntropyBottleneck(self.m, perturb=self.perturb)
+        self.entropy_bottleneck = EntropyBottleneck(self.m, training_quantizer=self.training_quantizer)
 
     def __call__(self, x: jax.Array, *, training: bool = False, as_coded: bool = False) -> Output:
         """Codes a batch in theory: reconstruction and likelihoods, no bitstream.

@@ -40,8 +40,8 @@ class ScaleHyperprior(CompressionModel):
         """Declares the parts."""
         self.g_a, self.g_s = self.make_g_a(), self.make_g_s()
         self.h_a, self.h_s = self.make_h_a(), self.make_h_s()
-        self.entropy_bottleneck = EntropyBottleneck(self.n, perturb=self.perturb)
-        self.gaussian_conditional = GaussianConditional(perturb=self.perturb)
+        self.entropy_bottleneck = EntropyBottleneck(self.n, training_quantizer=self.training_quantizer)
+        self.gaussian_conditional = GaussianConditional(training_quantizer=self.training_quantizer)
 
     def hyper_analysis(self, y: jax.Array) -> jax.Array:
         """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of |y|."""

@@ -1,7 +1,7 @@
 """Joint autoregressive and hierarchical priors: each latent also sees those decoded before it."""
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -70,7 +70,7 @@ class JointAutoregressive(MeanScaleHyperprior):
             _, y_likelihood = self.gaussian_conditional(y, scales, means)
             x_hat = jnp.clip(self.synthesis(y_hat), 0, 1)
         else:
-            y_hat = self.perturb(y, key=self.make_rng("noise")) if training else ops.quantize(y)
+            y_hat = self.training_quantizer(y, key=self.make_rng("noise")) if training else ops.quantize(y)
             parameters = self.entropy_parameters(jnp.concatenate([hyper, self.context_prediction(y_hat)], -1))
             scales, means = jnp.split(parameters, 2, axis=-1)
             _, y_likelihood = self.gaussian_conditional(y, scales, means, training=training)
@@ -105,9 +105,8 @@ class JointAutoregressive(MeanScaleHyperprior):
                 window = lax.dynamic_slice(
                     padded, (row, column, 0), (self.context_size, self.context_size, y.shape[-1])
                 )
-                scales, means = module.apply(
-                    variables, window, hyper[row, column], method="position_parameters"
-                )
+                parameters: Any = module.apply(variables, window, hyper[row, column], method="position_parameters")
+                scales, means = parameters
                 y_hat = ops.quantize(y[row, column], means)
                 return padded.at[row + margin, column + margin].set(y_hat), (y_hat, scales, means)
 

@@ -1,9 +1,10 @@
 """Pure functions of arrays: the arithmetic of learned image codecs, with no Flax in it.
 
 Conventions, everywhere in this package: images and feature maps are float32 `[N, H, W, C]`, pictures lie in
-[0, 1]; convolution kernels are `[height, width, in, out]` (transposed ones `[height, width, out, in]`); optional arguments are keyword-only; random functions
-take `key`. Convolutions and dot products run at `Precision.HIGHEST` unless asked otherwise, since the default of
-TPUs and of many GPUs (bfloat16 or TF32 products) moves scales across table thresholds.
+[0, 1]; convolution kernels are `[height, width, in, out]` (transposed ones `[height, width, out, in]`); optional
+arguments are keyword-only; random functions take `key`. Convolutions and dot products run at `Precision.HIGHEST`
+unless asked otherwise, since the default of TPUs and of many GPUs (bfloat16 or TF32 products) moves scales across table
+thresholds.
 """
 
 from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at

@@ -90,6 +90,8 @@ def _conv_transpose(stride, precision, x, kernel):
         row_taps, row_padding = _phase_taps(kernel.shape[0], stride, row)
         column_taps, column_padding = _phase_taps(kernel.shape[1], stride, column)
         taps = lax.rev(kernel[row_taps, column_taps], (0, 1))
+        if not taps.size:  # a stride beyond the kernel leaves gaps
+            return jnp.zeros((*x.shape[:3], kernel.shape[2]), x.dtype)
         return _plain_conv(x, taps, 1, (row_padding, column_padding), "HWOI", precision)
 
     phases = jnp.stack(

@@ -49,6 +49,7 @@ def test_any_layout_codes():
 def test_unaligned_arrays_code():
     unaligned = np.frombuffer(b"\0" + SYMBOLS.tobytes(), np.int32, offset=1)
     assert not unaligned.flags.aligned
+    assert coder._arrays.int32_array("symbols", unaligned).flags.aligned
     check(unaligned, INDEXES.ravel())
 
 

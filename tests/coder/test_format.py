@@ -98,9 +98,7 @@ def test_every_symbol_of_a_wide_table_comes_back():
     tables = coder.CdfTables([np.arange(65537)], [65537], [-32768])
     symbols = np.arange(-32770, 32770)
     indexes = np.zeros_like(symbols)
-    np.testing.assert_array_equal(
-        coder.decode(coder.encode(symbols, indexes, tables), indexes, tables), symbols
-    )
+    np.testing.assert_array_equal(coder.decode(coder.encode(symbols, indexes, tables), indexes, tables), symbols)
 
 
 @pytest.mark.parametrize("offset", [-(2**30), 0, 2**30])

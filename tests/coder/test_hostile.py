@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from jaxcompress.coder import StreamError
 
 from jaxcompress import coder
 
+StreamError = coder.StreamError
 SMALL = [[0, 20000, 60000, 65536]]
 
 

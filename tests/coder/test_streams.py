@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from jaxcompress.coder import StreamError
 
 from jaxcompress import coder
 
+StreamError = coder.StreamError
 ESCAPES = coder.CdfTables([[0, 1, 65536]], [3], [0])
 
 

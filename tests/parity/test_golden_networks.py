@@ -1,16 +1,15 @@
 """Every number CompressAI computed, computed again."""
 
-from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import traverse_util
-
+from flax import nnx, traverse_util
 from jaxcompress.convert import keys
+from jaxcompress.train import rate_distortion
+
 from jaxcompress.entropy import bottleneck_aux_loss
 from jaxcompress.ops import causal_mask
-from jaxcompress.train import rate_distortion
 
 LAMBDA = 0.03  # of the recorded losses
 
@@ -57,7 +56,7 @@ def test_eval_forward_gives_compressai_pictures_and_likelihoods(golden):
 
 def test_training_forward_and_gradients_are_compressai_s(golden):
     # The recordings were made with the additive noise forced to zero.
-    model = golden.weights.model().clone(perturb=lambda v, *, key: v)
+    model = golden.weights.model().clone(training_quantizer=lambda v, *, key: v)
 
     @jax.jit
     def loss(params):

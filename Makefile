@@ -1,0 +1,45 @@
+# The commands of the README. Everything happens in the virtual environment .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What the installed package is made of: a change here installs it anew.
+SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
+
+.PHONY: demo test test-slow lint types clean
+
+demo: $(VENV)/.installed
+	$(BIN)/jaxcompress demo -o demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/pytest -m "not slow" -n auto
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/pytest -m slow
+
+lint: $(VENV)/.installed-dev types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy sees the package as it installs: coder/, convert/ and train/ inside it.
+types: $(VENV)/.installed-dev
+	rm -rf build/types && mkdir -p build/types/jaxcompress
+	ln -s $(CURDIR)/jaxcompress/* build/types/jaxcompress
+	ln -s $(CURDIR)/coder $(CURDIR)/convert $(CURDIR)/train build/types/jaxcompress
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml
+
+clean:
+	rm -rf $(VENV) build demo
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet .
+	touch $@
+
+# torch comes first and alone: a plain CPU build satisfies the pin, and no later step looks for another.
+$(VENV)/.installed-dev: $(SOURCES) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet '.[dev]'
+	touch $@ $(VENV)/.installed

@@ -1,0 +1,92 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxcompress import create
+from jaxcompress.models import ARCHITECTURES, MeanScaleHyperprior, sizes
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def small(request):
+    square = request.param.startswith("cheng")
+    return create(request.param, n=8, m=8 if square else 12)
+
+
+def test_models_run_under_jit_and_vmap(small, key):
+    x = jax.random.uniform(key, (2, 64, 64, 3))
+    variables = jax.jit(small.init)(key, x)
+    output = jax.jit(small.apply)(variables, x)
+    assert output.x_hat.shape == x.shape
+    assert output.y_hat.shape == (2, 4, 4, small.m)
+    assert set(output.likelihoods) == ({"y", "z"} if small.has_hyperprior else {"y"})
+    mapped = jax.jit(jax.vmap(lambda picture: small.apply(variables, picture[None]).x_hat[0]))(x)
+    np.testing.assert_allclose(mapped, output.x_hat, atol=1e-4)
+
+
+def test_noise_depends_on_the_key_alone(golden_of, key):
+    case = golden_of("mbt2018-mean")
+    forward = jax.jit(
+        lambda key: case.weights.model().apply(case.weights.variables, case.x, training=True, rngs={"noise": key}).y_hat
+    )
+    first, again, other = forward(key), forward(key), forward(jax.random.key(1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    y = case.image("eval/g_a")
+    assert np.abs(first - y).max() <= 0.5 + 1e-4
+    assert np.abs(first - y).max() > 0.49
+
+
+def test_inputs_of_wrong_shape_raise(golden_of):
+    case = golden_of("bmshj2018-hyperprior")
+    model, variables = case.weights.model(), case.weights.variables
+    for shape in ((1, 63, 64, 3), (1, 16, 16, 3), (64, 64, 3), (1, 64, 64, 1), (1, 0, 64, 3)):
+        with pytest.raises(ValueError, match="x has shape"):
+            model.apply(variables, jnp.zeros(shape))
+    with pytest.raises(ValueError, match="one of the two"):
+        model.apply(variables, jnp.zeros((1, 64, 64, 3)), training=True, as_coded=True)
+
+
+def test_quality_decides_the_sizes():
+    assert sizes("mbt2018-mean", 4) == (128, 192)
+    assert sizes("mbt2018-mean", 5) == (192, 320)
+    model = create("mbt2018", quality=1)
+    assert (model.n, model.m) == (192, 192)
+    assert create("cheng2020-attn", n=16).m == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"architecture": "mbt2019", "quality": 1}, "unknown architecture 'mbt2019'"),
+        ({"architecture": "mbt2018", "quality": 9}, "no quality 9; expected 1 to 8"),
+        ({"architecture": "cheng2020-attn", "quality": 7}, "expected 1 to 6"),
+        ({"architecture": "mbt2018", "quality": 1, "n": 8}, "already decides"),
+        ({"architecture": "mbt2018", "n": 8}, "needs quality="),
+        ({"architecture": "mbt2018", "n": 0, "m": 8}, "cannot have n=0"),
+        ({"architecture": "cheng2020-anchor", "n": 8, "m": 12}, "n = m"),
+    ],
+)
+def test_create_tells_what_is_wrong(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        create(**arguments)
+
+
+def test_a_transform_is_swapped_by_overriding_its_maker(key):
+    class Shrink(nn.Module):
+        channels: int
+
+        @nn.compact
+        def __call__(self, x):
+            return nn.Conv(self.channels, (16, 16), strides=(16, 16), name="patches")(x)
+
+    class MyCodec(MeanScaleHyperprior):
+        def make_g_a(self):
+            return Shrink(self.m)
+
+    model = MyCodec(n=8, m=12)
+    x = jnp.ones((1, 64, 64, 3))
+    variables = jax.jit(model.init)(key, x)
+    assert set(variables["params"]["g_a"]) == {"patches"}
+    assert model.apply(variables, x).x_hat.shape == x.shape

@@ -1,0 +1,184 @@
+"""The pure functions against values worked out by hand, or by PyTorch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from jaxcompress import ops
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def nchw(x):
+    return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+
+
+def from_torch(x):
+    return x.detach().numpy().transpose(0, 2, 3, 1)
+
+
+def test_lower_bound_passes_gradients_that_lead_back_inside():
+    x = jnp.array([0.1, 0.1, 0.5, 0.9])
+    value, pull = jax.vjp(lambda x: ops.lower_bound(x, 0.5), x)
+    np.testing.assert_array_equal(value, np.array([0.5, 0.5, 0.5, 0.9], np.float32))
+    np.testing.assert_array_equal(pull(jnp.array([1.0, -1, 1, 1]))[0], [0, -1, 1, 1])
+
+
+def test_lower_bound_keeps_nan_and_gives_the_bound_no_gradient():
+    assert np.isnan(ops.lower_bound(jnp.array([np.nan]), 0.5)).all()
+    assert jax.grad(lambda b: ops.lower_bound(jnp.ones(3), b).sum())(2.0) == 0
+
+
+def test_rounding_is_half_to_even_and_its_gradient_the_identity():
+    x = jnp.array([0.5, 1.5, -0.5, 2.4])
+    np.testing.assert_array_equal(ops.round_ste(x), [0, 2, 0, 2])
+    np.testing.assert_array_equal(jax.grad(lambda x: (3 * ops.round_ste(x)).sum())(x), [3, 3, 3, 3])
+
+
+def test_quantize_rounds_the_distance_from_the_mean():
+    x, means = jnp.array([1.4, 1.6, 2.5]), jnp.array([0.25, 0.25, 0.0])
+    np.testing.assert_allclose(ops.quantize(x, means), [1.25, 1.25, 2.0])
+    np.testing.assert_array_equal(ops.quantize(x), [1, 2, 2])
+
+
+def test_noise_is_uniform_within_half(key):
+    noise = ops.add_uniform_noise(jnp.zeros(10000), key=key)
+    assert noise.min() >= -0.5
+    assert noise.max() < 0.5
+    assert abs(noise.mean()) < 0.01
+    assert noise.var() == pytest.approx(1 / 12, rel=0.05)
+
+
+def test_non_negative_inverts_its_initialization_and_respects_the_minimum():
+    values = jnp.array([0.0, 1e-6, 0.1, 1.0, 7.0])
+    np.testing.assert_allclose(ops.non_negative(ops.non_negative_init(values)), values, rtol=1e-5, atol=1e-9)
+    assert ops.non_negative(jnp.array(-3.0), minimum=1e-6) == pytest.approx(1e-6, rel=1e-4)
+    # Stored values that CompressAI starts GDN with.
+    assert float(ops.non_negative_init(jnp.array(0.1))) == pytest.approx(0.31622776, rel=1e-6)
+    assert float(ops.non_negative_init(jnp.array(0.0))) == pytest.approx(2.0**-18, rel=1e-6)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_gdn_pools_the_energy_of_all_channels(inverse):
+    x, beta, gamma = normal(2, 3, 4), np.float32([1.0, 2, 3, 4]), np.abs(normal(4, 4))
+    norm = np.sqrt(beta + np.einsum("...j,ji->...i", x.astype(np.float64) ** 2, gamma))
+    expected = x * norm if inverse else x / norm
+    np.testing.assert_allclose(ops.gdn(x, beta, gamma, inverse=inverse), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_simplified_gdn_pools_magnitudes(inverse):
+    x, beta, gamma = normal(2, 3, 4), np.float32([1.0, 2, 3, 4]), np.abs(normal(4, 4))
+    norm = beta + np.einsum("...j,ji->...i", np.abs(x.astype(np.float64)), gamma)
+    expected = x * norm if inverse else x / norm
+    np.testing.assert_allclose(ops.gdn1(x, beta, gamma, inverse=inverse), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "stride"), [((8, 6), 5, 2), ((7, 9), 3, 2), ((5, 4), 3, 1), ((4, 4), 1, 1)]
+)
+def test_conv2d_and_its_gradients_equal_pytorch(size, kernel_size, stride):
+    x, kernel, bias = normal(2, *size, 3), normal(kernel_size, kernel_size, 3, 4), normal(4)
+    tx, tk = nchw(x).requires_grad_(), torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    expected = torch.nn.functional.conv2d(tx, tk, torch.from_numpy(bias), stride, kernel_size // 2)
+    found, pull = jax.vjp(lambda x, k: ops.conv2d(x, k, bias, stride=stride), x, kernel)
+    np.testing.assert_allclose(found, from_torch(expected), atol=1e-5)
+    g = normal(*found.shape)
+    (expected * nchw(g)).sum().backward()
+    gx, gk = pull(g)
+    np.testing.assert_allclose(gx, from_torch(tx.grad), atol=2e-5)
+    np.testing.assert_allclose(gk, tk.grad.numpy().transpose(2, 3, 1, 0), atol=2e-5)
+
+
+@pytest.mark.parametrize(("kernel_size", "stride"), [(5, 2), (3, 2), (3, 1), (5, 3), (1, 2)])
+def test_conv2d_transpose_and_its_gradients_equal_pytorch(kernel_size, stride):
+    x, kernel, bias = normal(2, 4, 3, 3), normal(kernel_size, kernel_size, 4, 3), normal(4)
+    tx, tk = nchw(x).requires_grad_(), torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    expected = torch.nn.functional.conv_transpose2d(
+        tx, tk, torch.from_numpy(bias), stride, kernel_size // 2, stride - 1
+    )
+    found, pull = jax.vjp(lambda x, k: ops.conv2d_transpose(x, k, bias, stride=stride), x, kernel)
+    assert found.shape == (2, 4 * stride, 3 * stride, 4)
+    np.testing.assert_allclose(found, from_torch(expected), atol=1e-5)
+    g = normal(*found.shape)
+    (expected * nchw(g)).sum().backward()
+    gx, gk = pull(g)
+    np.testing.assert_allclose(gx, from_torch(tx.grad), atol=2e-5)
+    np.testing.assert_allclose(gk, tk.grad.numpy().transpose(2, 3, 1, 0), atol=2e-5)
+
+
+def test_second_derivatives_of_convolutions_exist():
+    x, kernel = normal(1, 4, 4, 2), normal(3, 3, 2, 2)
+
+    def penalty(kernel):
+        gradient = jax.grad(lambda x: (ops.conv2d(x, kernel, stride=2) ** 2).sum())(x)
+        return (gradient**2).sum()
+
+    step = 1e-2
+    direction = normal(*kernel.shape)
+    slope = (penalty(kernel + step * direction) - penalty(kernel - step * direction)) / (2 * step)
+    assert float((jax.grad(penalty)(kernel) * direction).sum()) == pytest.approx(float(slope), rel=1e-2)
+
+
+def test_causal_masks():
+    a = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(ops.causal_mask(5, "A"), a)
+    b = a.copy()
+    b[2, 2] = 1
+    np.testing.assert_array_equal(ops.causal_mask(5, "B"), b)
+
+
+def test_checkerboard_masks():
+    np.testing.assert_array_equal(ops.checkerboard_mask(3, "A"), [[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(ops.checkerboard_mask(3, "B"), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("make", [ops.causal_mask, ops.checkerboard_mask])
+def test_masks_refuse_what_they_do_not_know(make):
+    with pytest.raises(ValueError, match="'C'"):
+        make(5, "C")
+    with pytest.raises(ValueError, match="kernel_size is 4"):
+        make(4, "A")
+
+
+@pytest.mark.parametrize("mask", [ops.causal_mask(5), ops.causal_mask(5, "B"), ops.checkerboard_mask(5)])
+def test_masked_convolution_at_a_position_equals_the_whole(mask):
+    x, kernel, bias = normal(1, 5, 5, 3), normal(5, 5, 3, 4), normal(4)
+    whole = ops.masked_conv2d(x, kernel, bias, mask=mask)[0, 2, 2]
+    np.testing.assert_allclose(ops.masked_conv2d_at(x[0], kernel, bias, mask=mask), whole, atol=1e-5)
+
+
+def test_a_causal_context_does_not_look_ahead():
+    x, kernel = normal(1, 6, 6, 2), normal(5, 5, 2, 3)
+    changed = x.copy()
+    changed[0, 3, 2:] = changed[0, 4:] = 9  # this position and all after it
+    before, after = (ops.masked_conv2d(v, kernel, mask=ops.causal_mask(5)) for v in (x, changed))
+    np.testing.assert_array_equal(before[0, :3], after[0, :3])
+    np.testing.assert_array_equal(before[0, 3, :3], after[0, 3, :3])
+    assert (before[0, 3, 3] != after[0, 3, 3]).all()
+
+
+def test_pixel_shuffle_equals_pytorch():
+    x = normal(2, 3, 4, 12)
+    expected = from_torch(torch.nn.functional.pixel_shuffle(nchw(x), 2))
+    np.testing.assert_array_equal(ops.pixel_shuffle(x, 2), expected)
+    with pytest.raises(ValueError, match="12 must divide by factor"):
+        ops.pixel_shuffle(x, 5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (63, 65), (64, 128), (131, 205)])
+def test_padding_is_centred_and_undone_by_cropping(height, width):
+    padding = ops.centered_padding(height, width, 64)
+    x = normal(1, height, width, 3)
+    padded = ops.pad(x, padding)
+    assert padded.shape[1] % 64 == padded.shape[2] % 64 == 0
+    assert 0 <= padding.bottom - padding.top <= 1
+    assert 0 <= padding.right - padding.left <= 1
+    np.testing.assert_array_equal(ops.crop(padded, padding), x)
+    assert padded.sum() == pytest.approx(x.sum(), abs=1e-3)
