@@ -63,7 +63,7 @@ def build(architecture, n, m, seed, picture, checkpoint):
     bottleneck._update_quantiles()
 
     x = read_picture(picture)
-    deviation = torch.exp(torch.empty(m).uniform_(np.log(0.12), np.log(40)))
+    deviation = torch.exp(torch.empty(m).uniform_(np.log(0.12), np.log(20)))
     last = network.g_a[7] if architecture == "cheng2020-attn" else last_layer(network.g_a)
     spread(last, lambda: network.g_a(x), 0, deviation)
     y = network.g_a(x)
@@ -108,7 +108,7 @@ def spread(layer, run, mean, deviation):
     hook.remove()
     values = outputs[0].transpose(0, 1).flatten(1)
     # A channel that hardly varies around a large value would only be made of rounding errors.
-    gain = deviation / torch.maximum(values.std(1), 0.05 * values.mean(1).abs())
+    gain = deviation / torch.maximum(values.std(1), 0.2 * values.mean(1).abs())
     shape = (1, -1, 1, 1) if isinstance(layer, torch.nn.ConvTranspose2d) else (-1, 1, 1, 1)
     layer.weight.data *= gain.reshape(shape)
     layer.bias.data = (layer.bias - values.mean(1)) * gain + mean
@@ -154,7 +154,10 @@ def load(architecture, checkpoint):
     """The network of a checkpoint, and what its `update()` returned; the last one is kept."""
     if checkpoint not in loaded:
         loaded.clear()
-        network = CLASSES[architecture].from_state_dict(torch.load(checkpoint, weights_only=True)).eval()
+        state = torch.load(checkpoint, weights_only=True)
+        for wrapper in ("state_dict", "network", "model_state_dict"):
+            state = state.get(wrapper, state)
+        network = CLASSES[architecture].from_state_dict(state).eval()
         loaded[checkpoint] = network, network.update()
     return loaded[checkpoint]
 

@@ -6,10 +6,11 @@ is printed with what was found if it is broken, and all of them go into the JSON
 
 1. Stages: each network stage, fed CompressAI's own input of that stage, so that no rounding comes between.
 2. Checkpoints: CompressAI's file -> jaxcompress -> CompressAI's file.
-3. Strings: a picture coded by both. Two frameworks never compute the same last bits, and a scale next to a threshold of the
-   tables, or a residual next to a half, may then fall on the other side. So other strings are an error only if what
-   differs was not that near.
-4. Pictures, with trained weights: rate and distortion of both, and of our own files.
+3. Strings: a picture coded by both. Two frameworks never compute the same last bits, and a scale next to a
+   threshold of the tables, or a residual next to a half, may then fall on the other side. So other strings are an
+   error only if what differs was not that near.
+4. Pictures, with trained weights: rate and distortion of both, and of our own files. CompressAI's picture of an
+   autoregressive model is that of its encoder's latents, for its decoder does not always find them again.
 
 Run time on two cores of a server: FULL_TIME with four trained networks and the 24 Kodak pictures; QUICK_TIME with
 `--pictures 2`.
@@ -17,6 +18,7 @@ Run time on two cores of a server: FULL_TIME with four trained networks and the 
 
 import argparse
 import base64
+import contextlib
 import dataclasses
 import functools
 import json
@@ -31,12 +33,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from jaxcompress.convert import keys
 from tqdm import tqdm
 
 import jaxcompress
 from jaxcompress import coder, convert, metrics
 from jaxcompress.codec import BitstreamError, read_picture
+from jaxcompress.convert import keys
 from jaxcompress.entropy import bottleneck_medians, build_indexes
 from jaxcompress.files import check_writable, write_file
 from jaxcompress.models import ARCHITECTURES, sizes
@@ -48,6 +50,9 @@ STAGE_LIMIT, PICTURE_LIMIT = 1e-5, 2e-5
 DEEP_STAGE_LIMIT, DEEP_PICTURE_LIMIT = 3e-5, 5e-5  # cheng2020 has several times the layers
 EDGE_LIMIT = 1e-4  # farthest from a threshold (relative) or a half (of the largest latent) that rounding excuses
 SPREAD_LIMIT = 40  # of 64 tables that a random network must use
+STRINGS_TITLE = """3. Strings of one picture
+turned: another index or symbol than CompressAI's, computed from its z_hat and y_hat, and the farthest of them from the
+threshold (relative) or the half (relative to the largest latent); tables: how many of 64 the scales use"""
 RATE_LIMIT, PSNR_LIMIT = 1e-3, 0.01  # means over pictures with trained weights: relative, and dB
 
 
@@ -67,7 +72,7 @@ class Checks:
 
     def holds(self, case: str, what: str, found: bool) -> bool:
         """A statement that must be true."""
-        self._add(case, what, bool(found), "True", bool(found))
+        self._add(case, what, bool(found), "yes", bool(found))
         return bool(found)
 
     def _add(self, case, what, found, limit, ok):
@@ -91,11 +96,9 @@ class Worker:
 
     def ask(self, command: str, **arguments) -> dict:
         """Sends a request and waits for its answer."""
-        try:
+        with contextlib.suppress(BrokenPipeError):  # if it has ended, its own words, below, say why
             self._process.stdin.write(json.dumps({"command": command, **arguments}, default=str) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has ended: its own words, below, say why
         line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)
@@ -108,7 +111,8 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process."""
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._errors.close()
 
@@ -265,17 +269,17 @@ def compare_strings(checks: Checks, name: str, codec: jaxcompress.Codec, x: np.n
         row |= {
             "tables": len(np.unique(indexes)),
             "indexes": indexes.size,
-            "turned": int(turned.sum()),
-            "farthest": float(crossed.max()) if crossed.size else None,
+            "turned indexes": int(turned.sum()),
+            "threshold at": float(crossed.max()) if crossed.size else None,
         }
         checks.at_most(name, "turned indexes: relative distance to the threshold", crossed.max(initial=0), EDGE_LIMIT)
         margins["y"] = np.minimum(margins["y"], threshold_margins(theirs.arrays["scales"], table))
     else:
-        row |= dict.fromkeys(("tables", "indexes", "turned", "farthest"))
+        row |= dict.fromkeys(("tables", "indexes", "turned indexes", "threshold at"))
     halves = np.concatenate(
         [halves_of[group][found[f"{group} symbols"] != their_symbols(theirs.arrays, group)] for group in groups]
     )
-    row |= {"turned symbols": halves.size, "farthest from a half": float(halves.max()) if halves.size else None}
+    row |= {"turned symbols": halves.size, "half at": float(halves.max()) if halves.size else None}
     checks.at_most(name, "turned symbols: distance to a half / largest latent", halves.max(initial=0), EDGE_LIMIT)
 
     # What our codec really wrote, decoded as if CompressAI had written it, leaves its path on such an edge too.
@@ -321,7 +325,7 @@ def predict(weights: jaxcompress.Weights, x: np.ndarray, theirs: dict[str, np.nd
     scales, means = weights.model().apply(weights.variables, hyper, method="gaussian_parameters")
     residuals = y if means is None else y - np.asarray(means)
     table = np.asarray(weights.tables["gaussian_conditional"].scale_table)
-    indexes = np.asarray(jax.jit(lambda scales: build_indexes(scales, table))(jnp.asarray(scales))).astype(np.int32)
+    indexes = np.asarray(build_indexes(jnp.asarray(scales), table)).astype(np.int32)
     return {
         "y residuals": residuals,
         "y symbols": np.rint(residuals),
@@ -425,12 +429,12 @@ def compare_random(checks: Checks, reference: Reference, pictures: list[Path], p
 
 
 def compare_trained(
-    checks: Checks, reference: Reference, checkpoint: Path, pictures: list[Path], progress: tqdm
+    checks: Checks, reference: Reference, checkpoint: Path, weights, pictures: list[Path], progress: tqdm
 ) -> list[dict]:
     """Part 4 with one trained network: a row for each picture, then their means."""
-    weights = convert.from_pytorch(checkpoint)
     codec = jaxcompress.Codec(weights)
     name = checkpoint.name.removesuffix(".pth.tar")
+    columns = ("y", "z", "tables", "turned indexes", "threshold at", "turned symbols", "half at")
     rows = []
     for path in pictures:
         case = f"{name} {path.stem}"
@@ -456,7 +460,7 @@ def compare_trained(
                 "bpp (strings)": 8 * strings["bytes"] / (height * width),
                 "CompressAI": 8 * strings["CompressAI"] / (height * width),
                 "its PSNR": metrics.psnr(image, their_image),
-                **{column: strings[column] for column in ("y", "z", "tables", "turned", "farthest", "turned symbols")},
+                **{column: strings[column] for column in columns},
                 "our own": strings["our own"],
                 "CompressAI's": strings["CompressAI's"],
             }
@@ -498,10 +502,7 @@ def format_table(title: str, rows: list[dict]) -> str:
     """Rows under a title, as text."""
     cells = [list(rows[0]), *([_format(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
-        for line in cells
-    ]
+    lines = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in cells]
     return "\n".join(["", title, lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
@@ -538,7 +539,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--weights",
         metavar="DIR",
         type=Path,
-        help="folder of trained CompressAI checkpoints, .pth.tar; none: no part 4",
+        help="folder of trained checkpoints, .pth.tar, for part 4 (default: none)",
     )
     parser.add_argument("--pictures", metavar="N", type=int, help="how many pictures part 4 codes (default: all)")
     parser.add_argument("--output", metavar="FILE.json", type=Path, help="write everything found here as well")
@@ -550,9 +551,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options.images = sorted(options.kodak.glob("*.png"))
     if not options.images:
         parser.error(f"there is no .png in --kodak {options.kodak}")
-    options.checkpoints = sorted(options.weights.glob("*.pth.tar")) if options.weights else []
-    if options.weights and not options.checkpoints:
+    checkpoints = sorted(options.weights.glob("*.pth.tar")) if options.weights else []
+    if options.weights and not checkpoints:
         parser.error(f"there is no .pth.tar in --weights {options.weights}")
+    try:
+        options.trained = {path: convert.from_pytorch(path) for path in checkpoints}
+    except ValueError as error:
+        parser.error(f"--weights: {error}")
     if options.output:
         try:
             check_writable(options.output, overwrite=True)
@@ -567,28 +572,27 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     began, checks = time.perf_counter(), Checks()
     pictures = options.images[: options.pictures]
-    steps = len(random_cases()) + len(options.checkpoints) * len(pictures)
+    steps = len(random_cases()) + len(options.trained) * len(pictures)
+    tables = {}
     with tempfile.TemporaryDirectory() as folder:
         worker = Worker(options.reference, Path(folder))
         try:
             versions = worker.ask("hello")
+            print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
+            print(f"CompressAI {versions['version']} (expected {COMPRESSAI}), torch {versions['torch']}")
+            reference = Reference(worker, Path(folder))
+            with tqdm(total=steps, unit="step") as progress:
+                found = compare_random(checks, reference, options.images, progress)
+                tables["1. Stages: error relative to the largest output"] = found["stages"]
+                tables["2. Checkpoints: CompressAI -> jaxcompress -> CompressAI"] = found["checkpoints"]
+                tables[STRINGS_TITLE] = found["strings"]
+                for checkpoint, weights in options.trained.items():
+                    rows = compare_trained(checks, reference, checkpoint, weights, pictures, progress)
+                    tables[f"4. Pictures with {checkpoint.name}"] = rows
         except WorkerError as error:
             options.error(str(error))
-        reference = Reference(worker, Path(folder))
-        print(
-            f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}; CompressAI "
-            f"{versions['version']} (expected {COMPRESSAI}), torch {versions['torch']}"
-        )
-        tables = {}
-        with tqdm(total=steps, unit="step") as progress:
-            found = compare_random(checks, reference, options.images, progress)
-            tables["1. Stages: error relative to the largest output"] = found["stages"]
-            tables["2. Checkpoints: CompressAI -> jaxcompress -> CompressAI"] = found["checkpoints"]
-            tables["3. Strings of one picture"] = found["strings"]
-            for checkpoint in options.checkpoints:
-                rows = compare_trained(checks, reference, checkpoint, pictures, progress)
-                tables[f"4. Pictures with {checkpoint.name}"] = rows
-        worker.close()
+        finally:
+            worker.close()
     for title, rows in tables.items():
         print(format_table(title, rows))
     seconds = time.perf_counter() - began

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from flax import traverse_util
-from jaxcompress.convert import architecture, keys
 
+from jaxcompress.convert import architecture, keys
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.files import write_file
 from jaxcompress.models import create

@@ -9,9 +9,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from jaxcompress.convert import from_pytorch
 
 from jaxcompress import Codec, Weights
+from jaxcompress.convert import from_pytorch
 from jaxcompress.models import ARCHITECTURES
 
 # A folder with the complete recordings may be named here; the one in the repository leaves out what is large.

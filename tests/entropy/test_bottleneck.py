@@ -63,15 +63,17 @@ def test_transformations(params, key):
     assert (gradients["quantiles"] == 0).all()
 
 
-def test_tables_built_anew_are_compressai_s_to_a_count(golden):
-    # The recorded tables were computed in float32, ours in float64: few entries differ, by a count or two of 65536.
+def test_tables_built_anew_code_as_well_as_compressai_s(golden):
+    # The recorded tables were computed in float32, ours in float64. A count turns here and there, and with it the
+    # symbol that gives up its width to those that have none; what matters is what it costs.
     recorded = golden.weights.tables["entropy_bottleneck"]
     built = build_bottleneck_tables(golden.weights.params["entropy_bottleneck"])
     np.testing.assert_array_equal(built.offset, recorded.offset)
     np.testing.assert_array_equal(built.cdf_length, recorded.cdf_length)
-    difference = np.abs(built.cdf - recorded.cdf)
-    assert difference.max() <= 2
-    assert (difference > 0).mean() < 0.1
+    for theirs, ours, length in zip(recorded.cdf, built.cdf, recorded.cdf_length, strict=True):
+        p, q = np.diff(theirs[:length]) / 65536, np.diff(ours[:length]) / 65536
+        assert (p * np.log2(p / q)).sum() <= 0.003  # bits per symbol
+    assert (built.cdf != recorded.cdf).mean() < 0.03
 
 
 def test_fresh_tables_span_the_initial_quantiles(params):

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx, traverse_util
-from jaxcompress.convert import keys
-from jaxcompress.train import rate_distortion
 
+from jaxcompress.convert import keys
 from jaxcompress.entropy import bottleneck_aux_loss
 from jaxcompress.ops import causal_mask
+from jaxcompress.train import rate_distortion
 
 LAMBDA = 0.03  # of the recorded losses
 

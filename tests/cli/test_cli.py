@@ -1,0 +1,170 @@
+"""The command line as a user meets it, in processes of its own where that matters."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxcompress import metrics, zoo
+from jaxcompress.cli import main
+from jaxcompress.codec import read_picture
+
+
+@pytest.fixture
+def folder(tmp_path, photo, golden_of, monkeypatch):
+    """A working folder with a photograph and weights."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo).save("photo.png")
+    golden_of("mbt2018-mean").weights.save("weights.safetensors")
+    return tmp_path
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from jaxcompress.cli import main; sys.exit(main())", *arguments],
+        capture_output=True,
+        check=False,
+        **options,
+    )
+
+
+def fails(capsys, *arguments):
+    """What the one line on standard error says."""
+    assert main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("jaxcompress: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_a_photograph_goes_through_with_bundled_weights(folder, photo, capsys):
+    assert main(["encode", "photo.png"]) == 0
+    assert "photo.jxc: 75 x 101 pixels" in capsys.readouterr().out
+    assert main(["decode", "photo.jxc", "-o", "decoded.png"]) == 0
+    assert metrics.psnr(read_picture("decoded.png").pixels, photo) > 25
+    assert main(["info", "photo.jxc", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert (facts["width"], facts["height"], facts["architecture"]) == (75, 101, "mbt2018-mean")
+    assert facts["bytes"] == (folder / "photo.jxc").stat().st_size
+
+
+def test_standard_input_and_output(folder):
+    encoded = run("encode", "-", input=(folder / "photo.png").read_bytes())
+    assert encoded.returncode == 0, encoded.stderr
+    assert b"bpp" in encoded.stderr
+    decoded = run("decode", "-", "-o", "-", input=encoded.stdout)
+    assert decoded.returncode == 0, decoded.stderr
+    assert decoded.stdout.startswith(b"\x89PNG")
+
+
+def test_own_weights_are_needed_again_to_decode(folder, capsys):
+    assert main(["encode", "photo.png", "--weights", "weights.safetensors"]) == 0
+    capsys.readouterr()
+    assert "not bundled" in fails(capsys, "decode", "photo.jxc", "-o", "decoded.png")
+    assert "other weights" in fails(capsys, "decode", "photo.jxc", "-o", "decoded.png", "--model", zoo.DEFAULT)
+    assert not (folder / "decoded.png").exists()
+    assert main(["decode", "photo.jxc", "-o", "decoded.png", "--weights", "weights.safetensors"]) == 0
+
+
+def test_compressai_s_container(folder, golden_folder, capsys):
+    recorded = golden_folder / "container"
+    arguments = ["--format", "compressai", "-w", "weights.safetensors"]
+    assert main(["encode", str(recorded / "picture.png"), "-o", "picture.bin", *arguments]) == 0
+    assert (folder / "picture.bin").read_bytes() == (recorded / "mbt2018-mean.bin").read_bytes()
+    assert main(["decode", "picture.bin", "-w", "weights.safetensors"]) == 0
+    expected = np.asarray(Image.open(recorded / "mbt2018-mean.png"))
+    assert np.abs(read_picture("picture.png").pixels.astype(int) - expected).max() <= 1
+    assert main(["info", "picture.bin"]) == 0
+    assert "CompressAI codec" in capsys.readouterr().out
+    assert "--weights" in fails(capsys, "decode", "picture.bin", "-o", "other.png")
+    assert "--quality" in fails(capsys, "encode", "photo.png", "--format", "compressai")
+
+
+def test_existing_files_are_kept_unless_forced(folder, capsys):
+    (folder / "photo.jxc").write_bytes(b"precious")
+    assert "photo.jxc exists" in fails(capsys, "encode", "photo.png")
+    assert (folder / "photo.jxc").read_bytes() == b"precious"
+    assert main(["encode", "photo.png", "--force"]) == 0
+    capsys.readouterr()
+    assert "photo.png exists" in fails(capsys, "decode", "photo.jxc")
+
+
+def test_damaged_files_leave_no_output(folder, capsys):
+    assert main(["encode", "photo.png"]) == 0
+    capsys.readouterr()
+    data = (folder / "photo.jxc").read_bytes()
+    for damaged in (data[:-1], data + b"\0", data[:200] + b"\xff" + data[201:], b"", data[:3]):
+        (folder / "damaged.jxc").write_bytes(damaged)
+        fails(capsys, "decode", "damaged.jxc", "-o", "decoded.png")
+        assert sorted(path.name for path in folder.iterdir() if path.name.startswith((".", "decoded"))) == []
+
+
+def test_convert_goes_both_ways(folder, capsys):
+    assert main(["convert", "weights.safetensors", "back.pth.tar"]) == 0
+    assert main(["convert", "back.pth.tar", "again.safetensors"]) == 0
+    assert "mbt2018-mean, n=24, m=32" in capsys.readouterr().out
+    assert main(["info", "again.safetensors", "--json"]) == 0
+    first, again = json.loads(capsys.readouterr().out), "bits_fingerprint"
+    assert main(["info", "weights.safetensors", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[again] == first[again]
+    assert "same kind" in fails(capsys, "convert", "weights.safetensors", "copy.safetensors")
+    assert "suffix" in fails(capsys, "convert", "weights.safetensors", "copy.onnx")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["encode", "none.png"], "none.png: No such file or directory"),
+        (["encode", "weights.safetensors"], "no image that can be read"),
+        (["encode", "photo.png", "-w", "none.safetensors"], "no weights file"),
+        (["encode", "photo.png", "--model", "huge"], "no weights named 'huge'"),
+        (["encode", "photo.png", "-o", "nowhere/photo.jxc"], "no folder nowhere"),
+        (["encode", "photo.png", "-o", "."], "is a folder"),
+        (["decode", "photo.png", "-o", "out.png"], "no .jxc file"),
+        (["decode", "none.jxc"], "none.jxc"),
+        (["info", "none.jxc"], "none.jxc"),
+        (["info", "photo.png"], "neither a .jxc file"),
+        (["convert", "none.pth.tar", "out.safetensors"], "no checkpoint"),
+        (["demo", "-o", "out", "--picture", "none.png"], "none.png"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(folder, capsys, arguments, message):
+    assert message in fails(capsys, *arguments)
+
+
+def test_bad_arguments_exit_with_2(capsys):
+    for arguments in ([], ["encode"], ["encode", "a.png", "--background", "red"], ["paint"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        assert exit_.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "convert", "demo"])
+def test_every_command_helps_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([command, "--help"])
+    assert exit_.value.code == 0
+    assert f"jaxcompress {command} " in capsys.readouterr().out.partition("example:")[2]
+
+
+def test_the_demo_prints_figures_and_writes_pictures(folder, capsys):
+    assert main(["demo", "-o", "out"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("pixels", "bytes", "bpp", "PSNR", "MS-SSIM", "encode", "decode"):
+        assert f"\n{name}" in printed
+    assert read_picture("out/decoded.png").pixels.shape == (512, 768, 3)
+    assert read_picture("out/side-by-side.png").pixels.shape[1] > 2 * 768
+    assert main(["decode", "out/photo.jxc", "-o", "again.png"]) == 0
+    assert (read_picture("again.png").pixels == read_picture("out/decoded.png").pixels).all()
+
+
+def test_a_photograph_decoded_in_another_process_is_the_same(folder):
+    assert main(["encode", "photo.png", "-w", "weights.safetensors"]) == 0
+    assert main(["decode", "photo.jxc", "-w", "weights.safetensors", "-o", "here.png"]) == 0
+    there = run("decode", "photo.jxc", "-w", "weights.safetensors", "-o", "there.png", cwd=folder)
+    assert there.returncode == 0, there.stderr
+    assert (folder / "here.png").read_bytes() == (folder / "there.png").read_bytes()

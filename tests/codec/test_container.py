@@ -1,0 +1,121 @@
+"""The bytes of a `.jxc` file: written once, and refused when they are not those."""
+
+import dataclasses
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxcompress.codec import BitstreamError, container
+
+HEADER = container.Header(
+    architecture="mbt2018-mean",
+    n=64,
+    m=96,
+    width=75,
+    height=101,
+    channels=3,
+    bit_depth=8,
+    padding=(13, 14, 26, 27),
+    bits_fingerprint="0123456789abcdef",
+    synthesis_fingerprint="fedcba9876543210",
+    chunk_size=(8, 8),
+)
+STRINGS = [b"\x01\x02\x03", b"\x04\x05"]
+FILE = container.pack(HEADER, STRINGS)
+
+
+def resealed(data: bytes) -> bytes:
+    """The file with its CRC made right again, as someone who means harm would."""
+    return data[:-4] + struct.pack("<I", zlib.crc32(data[:-4]))
+
+
+def test_the_bytes_are_those_of_the_specification():
+    header = (
+        b"\x8aJXC\x01\x00" + struct.pack("<I", 85) + b"\x00\x00\x0cmbt2018-mean"
+        + struct.pack("<HHIIBB", 64, 96, 75, 101, 3, 8) + struct.pack("<HHHH", 13, 14, 26, 27)
+        + bytes.fromhex("0123456789abcdef") + bytes.fromhex("fedcba9876543210") + struct.pack("<I", 0)
+        + struct.pack("<HHI", 8, 8, 2) + struct.pack("<BI", 0, 3) + struct.pack("<BI", 0, 2)
+    )  # fmt: skip
+    assert len(header) == 85
+    body = header + b"\x01\x02\x03\x04\x05"
+    assert body + struct.pack("<I", zlib.crc32(body)) == FILE
+
+
+def test_a_file_comes_back_as_it_was():
+    assert container.unpack(FILE) == (HEADER, STRINGS)
+    grey = dataclasses.replace(HEADER, channels=1, icc_profile=b"profile" * 99)
+    assert container.unpack(container.pack(grey, [])) == (grey, [])
+
+
+def test_every_flipped_bit_is_found():
+    for position in range(8 * len(FILE)):
+        data = bytearray(FILE)
+        data[position // 8] ^= 1 << position % 8
+        with pytest.raises(BitstreamError):
+            container.unpack(bytes(data))
+
+
+def test_every_truncation_and_extension_is_found():
+    for length in range(len(FILE)):
+        with pytest.raises(BitstreamError):
+            container.unpack(FILE[:length])
+        with pytest.raises(BitstreamError):
+            container.unpack(resealed(FILE[:length]))
+    with pytest.raises(BitstreamError):
+        container.unpack(FILE + b"\0")
+    with pytest.raises(BitstreamError, match="strings should take 5 bytes; 6 are there"):
+        container.unpack(resealed(FILE[:-4] + b"\0" + FILE[-4:]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0}, "0 x 101 pixels"),
+        ({"width": 2**32 - 1, "height": 2**32 - 1}, "more than the limit"),
+        ({"channels": 4}, "4 channels"),
+        ({"bit_depth": 16}, "of 16 bits"),
+        ({"chunk_size": (0, 8)}, "chunks are 0 x 8"),
+    ],
+)
+def test_fields_that_make_no_picture_are_refused(change, message):
+    with pytest.raises(BitstreamError, match=message):
+        container.unpack(container.pack(dataclasses.replace(HEADER, **change), STRINGS))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [
+        (4, 2, "version 2"),
+        (10, 1, "does not know"),
+        (11, 1, "does not know"),
+        (12, 255, "malformed"),
+        (80, 9, "stream formats"),
+    ],
+)
+def test_what_a_newer_version_may_write_is_refused(offset, value, message):
+    data = bytearray(FILE)
+    data[offset] = value
+    with pytest.raises(BitstreamError, match=message):
+        container.unpack(resealed(bytes(data)))
+
+
+def test_the_limit_on_pixels_counts_the_padding():
+    assert container.unpack(FILE, max_pixels=128 * 128)
+    with pytest.raises(BitstreamError, match="max_pixels"):
+        container.unpack(FILE, max_pixels=128 * 128 - 1)
+
+
+def test_fields_that_do_not_fit_cannot_be_written():
+    with pytest.raises(ValueError, match="overflows"):
+        container.pack(dataclasses.replace(HEADER, n=70000), STRINGS)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_arbitrary_bytes_raise_and_nothing_else(data, keep_start):
+    data = (FILE[:10] if keep_start else container.MAGIC) + data + bytes(4)
+    for candidate in (data, resealed(data)):
+        with pytest.raises(BitstreamError):
+            container.unpack(candidate)

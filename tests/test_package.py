@@ -1,0 +1,43 @@
+"""What the package promises as a whole."""
+
+import subprocess
+import sys
+
+import jaxcompress
+from jaxcompress import zoo
+
+
+def run(code, cwd=None):
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_is_light():
+    # Flax itself imports optax and orbax; the package alone must not.
+    heavy = "('torch', 'optax', 'orbax', 'matplotlib', 'jax', 'flax')"
+    assert run(f"import sys, jaxcompress; print([m for m in {heavy} if m in sys.modules])").strip() == "[]"
+    assert run("import sys, jaxcompress.coder; print('jax' in sys.modules)").strip() == "False"
+    coding = "from jaxcompress import Codec, load, zoo, models, entropy, layers, metrics, train"
+    assert run(f"import sys; {coding}; print('torch' in sys.modules, 'matplotlib' in sys.modules)") == "False False\n"
+
+
+def test_the_public_surface_resolves():
+    for name in jaxcompress.__all__:
+        assert getattr(jaxcompress, name).__doc__, name
+    assert set(jaxcompress.__all__) <= set(dir(jaxcompress))
+
+
+def test_nothing_else_enters_the_import_namespace(tmp_path):
+    names = "('coder', 'convert', 'train')"
+    found = run(f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])", cwd=tmp_path)
+    assert found.strip() == "[]"
+
+
+def test_bundled_weights_load_and_are_found_by_fingerprint():
+    assert zoo.DEFAULT in zoo.bundled()
+    for name, path in zoo.bundled().items():
+        weights = zoo.load(name)
+        assert weights.metadata["licence"]
+        assert zoo.find(weights.bits_fingerprint(), weights.synthesis_fingerprint()) == path
+    assert zoo.find("0" * 16, "0" * 16) is None
