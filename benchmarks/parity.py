@@ -12,8 +12,8 @@ is printed with what was found if it is broken, and all of them go into the JSON
 4. Pictures, with trained weights: rate and distortion of both, and of our own files. CompressAI's picture of an
    autoregressive model is that of its encoder's latents, for its decoder does not always find them again.
 
-Run time on two cores of a server: FULL_TIME with four trained networks and the 24 Kodak pictures; QUICK_TIME with
-`--pictures 2`.
+Run time on two busy cores of a server: 13 minutes with four trained networks (two autoregressive) and the 24 Kodak
+pictures; 4 minutes with `--pictures 2`; 2 minutes without `--weights`.
 """
 
 import argparse

@@ -55,6 +55,7 @@ def _cumulative(x: jax.Array) -> jax.Array:
     return 0.5 * jax.lax.erfc(-math.sqrt(0.5) * x)
 
 
+@jax.jit  # likewise outside of jit: one program for all thresholds
 def build_indexes(scales: jax.Array, scale_table: jax.Array | np.ndarray) -> jax.Array:
     """Index of the smallest table scale not below each scale; the last one if none is.
 
