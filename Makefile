@@ -9,7 +9,7 @@ SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert 
 .PHONY: demo test test-slow lint types clean
 
 demo: $(VENV)/.installed
-	$(BIN)/jaxcompress demo -o demo
+	$(BIN)/jaxcompress demo -o demo --force
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m "not slow" -n auto

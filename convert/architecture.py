@@ -34,8 +34,8 @@ def infer(state: Mapping[str, np.ndarray]) -> tuple[str, int, int]:
             has_means = state["h_s.4.weight"].shape[0] == 2 * m
             return ("mbt2018-mean" if has_means else "bmshj2018-hyperprior"), n, m
         return ("bmshj2018-factorized" if "g_a.1.beta" in state else "bmshj2018-factorized-relu"), n, m
-    except KeyError as error:
+    except (KeyError, IndexError) as error:
         some = ", ".join(sorted(state)[:3])
         raise ValueError(
-            f"no key {error} in this state_dict (it has {some}, ...): it is no checkpoint of a CompressAI image model"
+            f"this state_dict ({some}, ...) tells no sizes ({error}): it is no checkpoint of a CompressAI image model"
         ) from error

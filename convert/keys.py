@@ -10,7 +10,8 @@ The paths agree by construction (`g_a/0/kernel` is `g_a.0.weight`), so what is l
 | `matrices.0`, `biases.0`, `factors.0` | `matrices_0`, `biases_0`, `factors_0` |
 | everything else | the same |
 
-Buffers that follow from the architecture (bounds, pedestals, masks) are dropped, and made again on the way back.
+Buffers that follow from the architecture (bounds, pedestals, masks) are compared with what they have to be, dropped,
+and made again on the way back.
 """
 
 import re
@@ -31,10 +32,9 @@ _RENAMES = (
     (re.compile(r"^(entropy_bottleneck\.)_bias(\d)$"), r"\1biases.\2"),
     (re.compile(r"^(entropy_bottleneck\.)_factors?\.?(\d)$"), r"\1factors.\2"),
 )
-_DERIVED = re.compile(
-    r"(_reparam\.pedestal|\.bound|\.scale_bound|entropy_bottleneck\.target|context_prediction\.mask)$"
+_TABLE = re.compile(
+    r"^(entropy_bottleneck|gaussian_conditional)\.(_offset|_quantized_cdf|_cdf_length|(?<=gaussian_conditional\.)scale_table)$"
 )
-_TABLE = re.compile(r"^(entropy_bottleneck|gaussian_conditional)\.(_offset|_quantized_cdf|_cdf_length|scale_table)$")
 TABLE_NAMES = {
     "_offset": "offset",
     "_quantized_cdf": "cdf",
@@ -55,11 +55,6 @@ def current_key(key: str) -> str:
     for pattern, replacement in _RENAMES:
         key = pattern.sub(replacement, key)
     return key
-
-
-def is_derived(key: str) -> bool:
-    """Whether a buffer follows from the architecture and is dropped."""
-    return _DERIVED.search(key) is not None
 
 
 def table_key(key: str) -> tuple[str, str] | None:
@@ -95,7 +90,7 @@ def _transpose(path: str, value: np.ndarray, kernel_axes: tuple[int, ...]) -> np
         value = value.transpose(kernel_axes)
     elif path.endswith("/gamma") and value.ndim == 2:
         value = value.T
-    return np.ascontiguousarray(value)
+    return np.array(value, order="C")  # a copy: the checkpoint may be changed later, by its owner
 
 
 def derived_buffers(keys: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

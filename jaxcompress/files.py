@@ -19,10 +19,15 @@ def check_writable(path: str | Path, *, overwrite: bool) -> None:
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the name of a file")
-    if path.exists() and not overwrite:
+    if _holds_something(path) and not overwrite:
         raise FileExistsError(f"{path} exists; choose another name, or pass --force (overwrite=True) to replace it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} to; create it first")
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether writing would lose something: a file or a link, but not a device or a pipe."""
+    return path.is_symlink() or path.is_file()
 
 
 def write_file(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
@@ -39,10 +44,10 @@ def write_file(path: str | Path, data: bytes, *, overwrite: bool = False) -> Non
     """
     path = Path(path)
     check_writable(path, overwrite=overwrite)
-    if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/null: nothing to rename over
+    if path.exists() and not path.is_file():  # such as /dev/null: nothing to rename over
         path.write_bytes(data)
         return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
         with open(temporary, "xb") as file:
             file.write(data)

@@ -25,8 +25,9 @@ from jaxcompress.models import CompressionModel, create
 FORMAT = 1
 _HEADER_KEY = "jaxcompress"
 
-# Networks whose output picks the tables of a stream, and so decides its bits in float mode.
-_ENTROPY_PARAMETERS = ("h_s", "context_prediction", "entropy_parameters")
+# Networks that only the encoder runs. Of the rest, g_s turns latents into pictures, and everything else decides bits.
+_ENCODER_ONLY = ("g_a", "h_a")
+_TABLES = {"entropy_bottleneck", "gaussian_conditional"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Weights:
         params: nested dict of float32 arrays, as `model.init(...)["params"]`.
         tables: coding tables by entropy model, "entropy_bottleneck" and (with a hyperprior) "gaussian_conditional".
         metadata: what is known of them: quality, metric, lambda, source, licence; JSON values.
+
+    The arrays are copied and made read-only, so that the fingerprints stay true.
     """
 
     architecture: str
@@ -48,6 +51,10 @@ class Weights:
     params: Mapping[str, Any]
     tables: Mapping[str, CodingTables]
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Takes copies that nobody can change."""
+        object.__setattr__(self, "params", jax.tree.map(_frozen, _plain(self.params)))
 
     @classmethod
     def from_params(
@@ -65,12 +72,16 @@ class Weights:
             model: the module that was trained.
             params: its parameters; the quantiles should be solved, see `entropy.solve_quantiles`.
             metadata: see the attribute.
+
+        Raises:
+            ValueError: the parameters are not those of the model, not float32, or not finite.
         """
-        params = jax.tree.map(np.asarray, dict(params))
         tables = {"entropy_bottleneck": build_bottleneck_tables(params["entropy_bottleneck"])}
         if model.has_hyperprior:
             tables["gaussian_conditional"] = build_gaussian_tables(default_scale_table())
-        return cls(architecture, model.n, model.m, params, tables, metadata or {})
+        weights = cls(architecture, model.n, model.m, params, tables, metadata or {})
+        check_params(weights, model)
+        return weights
 
     def model(self) -> CompressionModel:
         """The Flax module that these parameters fit."""
@@ -83,9 +94,9 @@ class Weights:
 
     def bits_fingerprint(self) -> str:
         """16 hex digits of what decides the bits of a stream: tables, medians, entropy-parameter networks."""
-        deciding = {name: self.params[name] for name in _ENTROPY_PARAMETERS if name in self.params}
-        medians = {"entropy_bottleneck": {"quantiles": self.params["entropy_bottleneck"]["quantiles"]}}
-        return fingerprint({**_flatten("params", {**deciding, **medians}), **_table_arrays(self.tables)})
+        deciding = {name: p for name, p in self.params.items() if name not in (*_ENCODER_ONLY, "g_s")}
+        deciding["entropy_bottleneck"] = {"quantiles": self.params["entropy_bottleneck"]["quantiles"]}
+        return fingerprint({**_flatten("params", deciding), **_table_arrays(self.tables)})
 
     def synthesis_fingerprint(self) -> str:
         """16 hex digits of what turns decoded latents into a picture: g_s."""
@@ -116,14 +127,15 @@ class Weights:
         write_file(path, data, overwrite=overwrite)
 
 
-def load(path: str | Path) -> Weights:
+def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
     """Reads weights from a safetensors file written by `Weights.save`.
 
     Args:
         path: the file.
+        model: the module they belong to, if it is none of `jaxcompress.models`.
 
     Returns:
-        The weights, checked against the architecture they name.
+        The weights, checked against their model and their own fingerprints.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -131,16 +143,40 @@ def load(path: str | Path) -> Weights:
     """
     header = read_header(path)
     with safetensors.safe_open(path, framework="numpy") as file:
-        tensors = traverse_util.unflatten_dict({name: file.get_tensor(name) for name in file.keys()}, sep="/")  # noqa: SIM118
+        flat = {tuple(name.split("/")): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    params = {name[1:]: array for name, array in flat.items() if name[0] == "params"}
+    tables: dict[str, dict[str, np.ndarray]] = {}
     try:
-        tables = {name: CodingTables(**arrays) for name, arrays in tensors["tables"].items()}
+        for name, array in flat.items():
+            if name[0] == "tables" and len(name) == 3 and name[1] in _TABLES:
+                tables.setdefault(name[1], {})[name[2]] = array
+            elif name[0] != "params":
+                raise ValueError(f"there is no place for a tensor named {'/'.join(name)}")
         weights = Weights(
-            header["architecture"], header["n"], header["m"], tensors["params"], tables, header["metadata"]
+            header["architecture"],
+            header["n"],
+            header["m"],
+            traverse_util.unflatten_dict(params),
+            {name: CodingTables(**arrays) for name, arrays in tables.items()},
+            header["metadata"],
         )
-        check_params(weights)
-    except (KeyError, TypeError, ValueError) as error:
+        check_params(weights, model or weights.model())
+        found = weights.bits_fingerprint(), weights.synthesis_fingerprint()
+        if found != (header["bits_fingerprint"], header["synthesis_fingerprint"]):
+            raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path} does not hold usable weights: {error}") from error
     return weights
+
+
+_HEADER_TYPES = {
+    "architecture": str,
+    "n": int,
+    "m": int,
+    "bits_fingerprint": str,
+    "synthesis_fingerprint": str,
+    "metadata": dict,
+}
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -166,8 +202,12 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path} is no jaxcompress weights file (a safetensors file with a {_HEADER_KEY!r} header); "
             f"`jaxcompress convert` makes one of a CompressAI checkpoint"
         ) from error
-    if header.get("format") != FORMAT:
-        raise ValueError(f"{path} has weights format {header.get('format')!r}; this version reads format {FORMAT}")
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        given = header.get("format") if isinstance(header, dict) else header
+        raise ValueError(f"{path} has weights format {given!r}; this version reads format {FORMAT}")
+    for name, kind in _HEADER_TYPES.items():
+        if not isinstance(header.get(name), kind):
+            raise ValueError(f"{path} has a header whose {name} is {header.get(name)!r}; expected {kind.__name__}")
     return header
 
 
@@ -178,9 +218,9 @@ def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
     return traverse_util.flatten_dict(shapes["params"], sep="/")
 
 
-def check_params(weights: Weights) -> None:
-    """Raises ValueError unless parameters and tables are just those of the architecture."""
-    expected = expected_params(weights.model())
+def check_params(weights: Weights, model: CompressionModel) -> None:
+    """Raises ValueError unless parameters and tables are just those of the model, float32 and finite."""
+    expected = expected_params(model)
     found = traverse_util.flatten_dict(dict(weights.params), sep="/")
     if missing := sorted(set(expected) - set(found)):
         raise ValueError(f"{weights.architecture} needs parameters that are missing: {', '.join(missing)}")
@@ -194,14 +234,18 @@ def check_params(weights: Weights) -> None:
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinite values")
-    channels = weights.n if weights.model().has_hyperprior else weights.m
+    wanted = _TABLES if model.has_hyperprior else {"entropy_bottleneck"}
+    if set(weights.tables) != wanted:
+        raise ValueError(f"there are tables of {sorted(weights.tables)}; {weights.architecture} has {sorted(wanted)}")
+    channels = len(found["entropy_bottleneck/quantiles"])
     if len(weights.tables["entropy_bottleneck"].cdf) != channels:
         raise ValueError(
             f"tables of entropy_bottleneck have {len(weights.tables['entropy_bottleneck'].cdf)} rows; "
             f"expected one for each of {channels} channels"
         )
-    if weights.model().has_hyperprior and weights.tables["gaussian_conditional"].scale_table is None:
-        raise ValueError("tables of gaussian_conditional lack their scale_table")
+    for name, tables in weights.tables.items():
+        if (tables.scale_table is None) != (name == "entropy_bottleneck"):
+            raise ValueError(f"tables of {name} {'lack their' if tables.scale_table is None else 'have a'} scale_table")
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
@@ -220,6 +264,17 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(little.tobytes())
     return digest.hexdigest()[:16]
+
+
+def _plain(tree: Any) -> Any:
+    """Nested mappings of any kind (such as Flax's FrozenDict) as dicts."""
+    return {name: _plain(value) for name, value in tree.items()} if isinstance(tree, Mapping) else tree
+
+
+def _frozen(array: Any) -> np.ndarray:
+    array = np.array(array)
+    array.setflags(write=False)
+    return array
 
 
 def _flatten(prefix: str, tree: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from jaxcompress import zoo
 
 
 def run(code, cwd=None):
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=cwd)
+    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False, cwd=cwd)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -24,6 +24,20 @@ def test_importing_is_light():
     assert run("import sys, jaxcompress.coder; print('jax' in sys.modules)").strip() == "False"
     coding = "from jaxcompress import Codec, load, zoo, models, entropy, layers, metrics, train"
     assert run(f"import sys; {coding}; print('torch' in sys.modules, 'matplotlib' in sys.modules)") == "False False\n"
+
+
+def test_everything_works_with_64_bits_enabled():
+    code = """
+import jax, numpy as np
+jax.config.update("jax_enable_x64", True)
+from jaxcompress import Codec, create, zoo
+variables = create("bmshj2018-factorized", n=2, m=2).init(jax.random.key(0), np.zeros((1, 16, 16, 3), np.float32))
+assert {leaf.dtype.name for leaf in jax.tree.leaves(variables)} == {"float32"}
+codec = Codec(zoo.load())
+image = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
+print(codec.decompress(codec.compress(image)).shape)
+"""
+    assert run(code).strip() == "(64, 64, 3)"
 
 
 def test_the_public_surface_resolves():

@@ -4,6 +4,8 @@ Exit status: 0 done; 2 a bad argument, an unreadable file, or anything else that
 """
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -36,10 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold any bytes
     args = build_parser().parse_args(argv)
     try:
         args.run(args)
-    except (ValueError, OSError, ImportError, MemoryError, RuntimeError) as error:  # RuntimeError: XLA's way to tell
+    except Exception as error:
+        if os.environ.get("JAXCOMPRESS_TRACEBACK"):
+            raise
         print(f"jaxcompress: {' '.join(_describe(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -51,4 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error) or type(error).__name__
+    if isinstance(error, (ValueError, OSError, ImportError)):
+        return str(error)
+    return f"{type(error).__name__}: {error} (set JAXCOMPRESS_TRACEBACK=1 to see where)"

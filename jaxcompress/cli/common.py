@@ -47,20 +47,26 @@ def check_output(path: str, *, force: bool) -> None:
     """Raises before the work if the output could not be written after it."""
     if path != STANDARD:
         check_writable(path, overwrite=force)
+    elif sys.stdout is None:
+        raise ValueError("standard output is closed; give a file with -o")
 
 
 def read_bytes(path: str) -> bytes:
     """A whole file, or standard input."""
-    return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+    if path != STANDARD:
+        return Path(path).read_bytes()
+    if sys.stdin is None:
+        raise ValueError("standard input is closed; give the name of a file")
+    return sys.stdin.buffer.read()
 
 
 def write_bytes(path: str, data: bytes, *, force: bool) -> None:
     """A whole file, or standard output."""
-    if path == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
+    if path != STANDARD:
         write_file(path, data, overwrite=force)
+        return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def report(line: str, *, output: str) -> None:

@@ -32,8 +32,10 @@ def run(args: argparse.Namespace) -> None:
     common.check_output(output, force=args.force)
 
     from jaxcompress.codec import container
-    from jaxcompress.codec.picture import encode_picture, write_picture
+    from jaxcompress.codec.picture import encode_picture, image_format, write_picture
 
+    if output != common.STANDARD:
+        image_format(output)  # raises before the work if it cannot be written
     data = common.read_bytes(args.file)
     limit = args.max_pixels if args.max_pixels is not None else container.MAX_PIXELS
     header = container.unpack(data, max_pixels=limit)[0] if data.startswith(container.MAGIC) else None

@@ -22,20 +22,24 @@ def add_parser(commands: Any) -> None:
         example="jaxcompress demo -o demo\n  jaxcompress demo --picture photo.png --weights mine.safetensors",
     )
     parser.add_argument("-o", "--output", metavar="DIR", default="demo", help="folder for the results (default: demo)")
+    parser.add_argument("-f", "--force", action="store_true", help="replace existing results")
     parser.add_argument("--picture", metavar="FILE", default=str(_PHOTOGRAPH), help="another picture")
     common.add_weights(parser, "mbt2018-mean-small")
 
 
 def run(args: argparse.Namespace) -> None:
     """Runs it."""
+    decoded_path, comparison_path, file_path = (Path(args.output) / name for name in _OUTPUTS)
+    Path(args.output).mkdir(parents=True, exist_ok=True)
+    for path in (decoded_path, comparison_path, file_path):
+        common.check_output(str(path), force=args.force)
+
     from jaxcompress import zoo
     from jaxcompress.codec import read_picture, write_picture
     from jaxcompress.files import write_file
 
     picture = read_picture(args.picture).pixels
     weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
-    folder = Path(args.output)
-    folder.mkdir(parents=True, exist_ok=True)
     codec = common.make_codec(weights)
     data, first_encode, encode = _timed(lambda: codec.compress(picture))
     decoded, first_decode, decode = _timed(lambda: codec.decompress(data))
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
         "picture": Path(args.picture).name,
         "model": f"{weights.architecture}, n={weights.n}, m={weights.m}",
         "pixels": f"{picture.shape[1]} x {picture.shape[0]}",
-        "bytes": f"{len(data):,} (as PNG {Path(args.picture).stat().st_size:,})",
+        "bytes": f"{len(data):,} (the file it came from: {Path(args.picture).stat().st_size:,})",
         **_quality(picture, decoded, data),
         "encode": f"{encode:.2f} s (first time {first_encode:.2f} s, compilation included)",
         "decode": f"{decode:.2f} s (first time {first_decode:.2f} s)",
@@ -52,11 +56,10 @@ def run(args: argparse.Namespace) -> None:
     for name, value in rows.items():
         print(f"{name:9}{value}")
 
-    decoded_path, comparison_path, file_path = (folder / name for name in _OUTPUTS)
-    write_file(file_path, data, overwrite=True)
-    write_picture(decoded_path, decoded, overwrite=True)
+    write_file(file_path, data, overwrite=args.force)
+    write_picture(decoded_path, decoded, overwrite=args.force)
     caption = f"{len(data):,} bytes, {rows['bpp']} bpp, {rows['PSNR']}"
-    write_picture(comparison_path, _side_by_side(picture, decoded, caption), overwrite=True)
+    write_picture(comparison_path, _side_by_side(picture, decoded, caption), overwrite=args.force)
     print(f"{'written':9}{file_path}, {decoded_path}, {comparison_path}")
 
 

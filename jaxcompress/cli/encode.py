@@ -48,6 +48,10 @@ def run(args: argparse.Namespace) -> None:
     """Runs it."""
     output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
     common.check_output(output, force=args.force)
+    if args.format == "compressai" and args.keep_icc:
+        raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")
+    if args.format == "jxc" and (args.quality is not None or args.metric is not None):
+        raise ValueError("--quality and --metric only name what --format compressai stores; give --weights to choose")
 
     from jaxcompress import metrics, zoo
     from jaxcompress.codec import read_picture

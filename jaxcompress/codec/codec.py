@@ -192,6 +192,8 @@ class Codec:
         """
         x = np.asarray(x, np.float32)
         self.model.check_call(x, training=False, as_coded=False)
+        if not len(x):
+            raise ValueError(f"x has shape {x.shape}; expected at least one picture")
         pictures = []
         for picture in x:  # one by one: a batch may compute other bits than the decoder, which sees single pictures
             y, z = self._latents.analyse(picture)
@@ -220,6 +222,8 @@ class Codec:
             )
         up = 4 if self.model.has_hyperprior else 1
         y_shape = int(shape[0]) * up, int(shape[1]) * up
+        if min(y_shape) < 1:
+            raise ValueError(f"shape is {tuple(shape)}; expected the positive height and width of the deepest latent")
         pictures = zip(*strings, strict=True)
         return np.stack(
             [self._latents.synthesise(self._latents.decode(picture[::-1], y_shape, y_shape)) for picture in pictures]

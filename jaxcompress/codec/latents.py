@@ -53,10 +53,11 @@ class LatentCoder:
 
     def decode(self, strings: Sequence[bytes], shape: tuple[int, int], chunk: tuple[int, int]) -> np.ndarray:
         """y_hat `[h, w, M]` of one picture: the inverse of `encode`."""
+        expected = self._model.has_hyperprior + -(-shape[0] // chunk[0]) * -(-shape[1] // chunk[1])
+        if len(strings) != expected:
+            raise BitstreamError(f"there are {len(strings)} strings, where the picture and its chunks make {expected}")
         y_hat = np.empty((*shape, self._channels), np.float32)
         areas = list(_chunks(y_hat.shape, chunk))
-        if len(strings) != self._model.has_hyperprior + len(areas):
-            raise BitstreamError(f"{len(strings)} strings, where the picture's size and chunks make {len(areas)} of y")
         try:
             if not self._model.has_hyperprior:
                 for area, string in zip(areas, strings, strict=True):

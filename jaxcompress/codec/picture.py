@@ -7,6 +7,7 @@ What a file may hold beyond 8-bit RGB, and what becomes of it:
 | EXIF orientation | applied: the pixels are turned |
 | grey, black and white | grey, one channel |
 | 16-bit grey | grey, scaled to 8 bits and rounded (16-bit colour: Pillow keeps the upper 8 bits) |
+| floats, or integers beyond 16 bits | refused: nothing tells their range |
 | palette | RGB |
 | CMYK, YCbCr, Lab | RGB, by Pillow's plain conversion |
 | transparency | laid over a background, white unless told otherwise |
@@ -17,14 +18,17 @@ What a file may hold beyond 8-bit RGB, and what becomes of it:
 import dataclasses
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from jaxcompress.files import write_file
 
-_GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+# Where a format loses something by default, lose as little as it can.
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,41 +63,44 @@ def read_picture(source: str | Path | BinaryIO, *, background: tuple[int, int, i
         with Image.open(source) as image:
             image.load()
             icc_profile = image.info.get("icc_profile") or b""
-            upright = ImageOps.exif_transpose(image)
-            pixels = _grey(upright) if upright.mode in _GREY_MODES else None
-            if pixels is None or _has_transparency(upright):
-                pixels = _colour(upright, background)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
-            raise
+            pixels = _pixels(ImageOps.exif_transpose(image), background)
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # Pillow's readers raise many kinds for damaged files
         raise ValueError(f"{name} is no image that can be read: {error}") from error
     return Picture(np.ascontiguousarray(pixels), icc_profile)
 
 
-def _has_transparency(image: Image.Image) -> bool:
-    return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+def _pixels(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
+    """uint8, grey or colour, nothing transparent."""
+    if image.mode == "F":
+        raise ValueError("it holds floating-point numbers, whose range is not known; convert it to 8 or 16 bits")
+    if image.mode in _DEEP_MODES:
+        image = _reduce_to_8_bits(image)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        under = Image.new("RGBA", over.size, (*background, 255))
+        return np.asarray(Image.alpha_composite(under, over).convert("RGB"))
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
-def _grey(image: Image.Image) -> np.ndarray:
-    if image.mode in ("1", "L", "LA", "La"):
-        return np.asarray(image.convert("L"))
-    # 16 bits (Pillow opens them as I;16 or I): 65535 becomes 255. Floats are taken to lie in [0, 1].
-    values = np.asarray(image, np.float64)
-    return np.rint(np.clip(values * (255 if image.mode == "F" else 255 / 65535), 0, 255)).astype(np.uint8)
-
-
-def _colour(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
-    if not _has_transparency(image):
-        return np.asarray(image.convert("RGB"))
-    over = image.convert("RGBA")
-    return np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB"))
+def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey to 8-bit grey, 65535 becoming 255, with an alpha channel if one value is transparent."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"it holds values from {values.min()} to {values.max()}; expected 8 or 16 bits without sign")
+    grey = np.rint(values / 257).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if transparent is None:
+        return Image.fromarray(grey)
+    return Image.fromarray(np.stack([grey, np.where(values == transparent, 0, 255).astype(np.uint8)], axis=-1))
 
 
 def write_picture(path: str | Path, pixels: np.ndarray, *, icc_profile: bytes = b"", overwrite: bool = False) -> None:
     """Writes an image file whole or not at all.
 
     Args:
-        path: the suffix tells the format (.png, .ppm, .tif, .jpg, .webp, ...).
+        path: the suffix tells the format; .png, .ppm, .tif and .webp keep every pixel, .jpg does not.
         pixels: uint8 `[H, W, 3]` or `[H, W]`.
         icc_profile: colour profile to put in.
         overwrite: replace an existing file.
@@ -102,11 +109,24 @@ def write_picture(path: str | Path, pixels: np.ndarray, *, icc_profile: bytes = 
         FileExistsError: it exists, and `overwrite` is off.
         ValueError: no known image format has this suffix.
     """
+    kind = image_format(path)
+    write_file(path, encode_picture(pixels, kind, icc_profile=icc_profile), overwrite=overwrite)
+
+
+def image_format(path: str | Path) -> str:
+    """Pillow's name of the format that a file's suffix stands for.
+
+    Args:
+        path: name of a file.
+
+    Raises:
+        ValueError: no image format that can be written has this suffix.
+    """
     suffix = Path(path).suffix.lower()
     kind = Image.registered_extensions().get(suffix)
     if kind is None or kind not in Image.SAVE:
         raise ValueError(f"{path}: no image format with the suffix {suffix!r} can be written; .png is lossless")
-    write_file(path, encode_picture(pixels, kind, icc_profile=icc_profile), overwrite=overwrite)
+    return kind
 
 
 def encode_picture(pixels: np.ndarray, kind: str = "PNG", *, icc_profile: bytes = b"") -> bytes:
@@ -121,6 +141,6 @@ def encode_picture(pixels: np.ndarray, kind: str = "PNG", *, icc_profile: bytes 
         The file's content.
     """
     buffer = io.BytesIO()
-    options = {"icc_profile": icc_profile} if icc_profile else {}
-    Image.fromarray(pixels).save(buffer, kind, **options)
+    profile = {"icc_profile": icc_profile} if icc_profile else {}
+    Image.fromarray(pixels).save(buffer, kind, **_SAVE_OPTIONS.get(kind, {}), **profile)
     return buffer.getvalue()

@@ -152,10 +152,10 @@ class EntropyBottleneck(nn.Module):
 
         for k, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
             start = math.log(math.expm1(1 / scale / fan_out))
-            declare(f"matrices_{k}", nn.initializers.constant(start), fan_out, fan_in)
+            declare(f"matrices_{k}", nn.initializers.constant(start, jnp.float32), fan_out, fan_in)
             declare(f"biases_{k}", _centered_uniform, fan_out, 1)
             if k < len(self.filters):
-                declare(f"factors_{k}", nn.initializers.zeros, fan_out, 1)
+                declare(f"factors_{k}", nn.initializers.constant(0, jnp.float32), fan_out, 1)
         quantiles = np.array([-self.init_scale, 0, self.init_scale], np.float32)
         declare("quantiles", lambda _, shape: jnp.broadcast_to(quantiles, shape), 1, 3)
         self.parameters = params

@@ -70,8 +70,10 @@ def build_indexes(scales: jax.Array, scale_table: jax.Array | np.ndarray) -> jax
     """
     scales = ops.lower_bound(scales, SCALE_BOUND)
     last = len(scale_table) - 1
-    at_or_below = sum((scales <= threshold).astype(jnp.uint8) for threshold in scale_table[:last])
-    return jnp.asarray(last, jnp.uint8) - at_or_below
+    indexes = jnp.full(scales.shape, last, jnp.uint8)
+    for threshold in scale_table[:last]:
+        indexes -= (scales <= threshold).astype(jnp.uint8)
+    return indexes
 
 
 class GaussianConditional(nn.Module):

@@ -38,7 +38,12 @@ class CodingTables:
     scale_table: np.ndarray | None = None
 
     def __post_init__(self):
-        """Validates once, and freezes the arrays."""
+        """Takes copies that nobody can change, and validates them once."""
+        for field in dataclasses.fields(self):
+            if (array := getattr(self, field.name)) is not None:
+                array = np.array(array, np.float32 if field.name == "scale_table" else None)
+                array.setflags(write=False)
+                object.__setattr__(self, field.name, array)
         if self.scale_table is not None:
             scales = self.scale_table
             rows = len(self.cdf)
@@ -48,9 +53,10 @@ class CodingTables:
                     f"scale for each row, 256 at most"
                 )
         _ = self.coder_tables
-        for array in (self.cdf, self.cdf_length, self.offset, self.scale_table):
-            if array is not None:
-                array.setflags(write=False)
+
+    def __reduce__(self):
+        """Pickles the arrays; the coder's native object is made anew."""
+        return CodingTables, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
     @functools.cached_property
     def coder_tables(self) -> coder.CdfTables:

@@ -29,8 +29,8 @@ class GDN(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Normalizes `x`, `[..., C]`."""
         channels = x.shape[-1]
-        beta = self.param("beta", lambda _: ops.non_negative_init(jnp.ones(channels)))
-        gamma = self.param("gamma", lambda _: ops.non_negative_init(_GAMMA_INIT * jnp.eye(channels)))
+        beta = self.param("beta", lambda _: ops.non_negative_init(jnp.ones(channels, jnp.float32)))
+        gamma = self.param("gamma", lambda _: ops.non_negative_init(_GAMMA_INIT * jnp.eye(channels, dtype=jnp.float32)))
         beta, gamma = ops.non_negative(beta, minimum=_BETA_MIN), ops.non_negative(gamma)
         return self.normalize(x, beta, gamma, inverse=self.inverse)
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import flax
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
@@ -75,6 +76,8 @@ class CompressionModel(nn.Module):
         """Raises ValueError for modes that exclude each other, or a batch whose shape the strides would change."""
         if training and as_coded:
             raise ValueError("training=True perturbs the latents and as_coded=True rounds them; pass one of the two")
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            raise ValueError(f"x is {x.dtype}; expected floating-point pictures in [0, 1]: divide bytes by 255")
         if x.ndim != 4 or x.shape[-1] != 3 or not x.shape[1] or not x.shape[2]:
             raise ValueError(f"x has shape {x.shape}; expected pictures [N, H, W, 3]")
         if x.shape[1] % self.stride or x.shape[2] % self.stride:

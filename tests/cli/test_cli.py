@@ -1,6 +1,7 @@
 """The command line as a user meets it, in processes of its own where that matters."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -130,6 +131,9 @@ def test_convert_goes_both_ways(folder, capsys):
         (["info", "photo.png"], "neither a .jxc file"),
         (["convert", "none.pth.tar", "out.safetensors"], "no checkpoint"),
         (["demo", "-o", "out", "--picture", "none.png"], "none.png"),
+        (["encode", "photo.png", "--quality", "3"], "--format compressai"),
+        (["encode", "photo.png", "--format", "compressai", "--keep-icc"], "colour profile"),
+        (["decode", "photo.jxc", "-o", "photo.doc"], "suffix '.doc'"),
     ],
 )
 def test_mistakes_are_told_in_one_line(folder, capsys, arguments, message):
@@ -158,8 +162,39 @@ def test_the_demo_prints_figures_and_writes_pictures(folder, capsys):
         assert f"\n{name}" in printed
     assert read_picture("out/decoded.png").pixels.shape == (512, 768, 3)
     assert read_picture("out/side-by-side.png").pixels.shape[1] > 2 * 768
+    assert "exists" in fails(capsys, "demo", "-o", "out")
     assert main(["decode", "out/photo.jxc", "-o", "again.png"]) == 0
     assert (read_picture("again.png").pixels == read_picture("out/decoded.png").pixels).all()
+
+
+def test_closed_streams_and_odd_names_are_no_surprise(folder):
+    command = f"{sys.executable} -c 'import sys; from jaxcompress.cli import main; sys.exit(main())'"
+    for line, message in (
+        ("encode - <&-", b"standard input is closed"),
+        ("encode photo.png -o - >&-", b"output is closed"),
+    ):
+        result = subprocess.run(f"{command} {line}", shell=True, capture_output=True, check=False)
+        assert (result.returncode, result.stderr.count(b"\n")) == (2, 1)
+        assert message in result.stderr
+    (folder / "photo.png").rename(folder / "\udcff.png")
+    result = run("encode", "\udcff.png", env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+    assert result.returncode == 0, result.stderr
+    assert (folder / "\udcff.jxc").exists()
+
+
+def test_device_files_are_written_to(folder):
+    assert main(["encode", "photo.png", "-o", "/dev/null"]) == 0
+
+
+def test_what_nobody_foresaw_is_one_line_too(capsys, monkeypatch):
+    def broken(path):
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("jaxcompress.cli.info._describe", broken)
+    assert "KeyError: 'surprise' (set JAXCOMPRESS_TRACEBACK=1" in fails(capsys, "info", "photo.jxc")
+    monkeypatch.setenv("JAXCOMPRESS_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        main(["info", "photo.jxc"])
 
 
 def test_a_photograph_decoded_in_another_process_is_the_same(folder):

@@ -1,6 +1,8 @@
 """Pictures through the codec, and everything that must not come out of it."""
 
+import copy
 import dataclasses
+import pickle
 import struct
 import threading
 import zlib
@@ -8,6 +10,7 @@ import zlib
 import jax
 import numpy as np
 import pytest
+from flax import traverse_util
 
 from jaxcompress import Codec, metrics
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
@@ -135,19 +138,103 @@ def test_strings_of_wrong_shape_raise(codec, golden_of):
         codec.decompress_strings([strings[0], strings[1][:1]], shape)
     with pytest.raises(BitstreamError, match="do not decode"):
         codec.decompress_strings(strings, (shape[0] + 1, shape[1]))
-    with pytest.raises(ValueError, match="x has shape"):
-        codec.compress_strings(case.x[:, :63])
+    for wrong in (0, 0), (-1, 2):
+        with pytest.raises(ValueError, match="expected the positive height and width"):
+            codec.decompress_strings(strings, wrong)
+    for wrong in (case.x[:, :63], case.x[:0]):
+        with pytest.raises(ValueError, match="x has shape"):
+            codec.compress_strings(wrong)
 
 
-def test_other_weights_are_refused(codec, golden_of, photo):
-    data = codec.compress(photo)
+def test_the_limit_on_pixels_holds_for_both_formats(codec, photo):
+    for format in ("jxc", "compressai"):
+        data = codec.compress(photo, format=format)
+        assert codec.decompress(data, max_pixels=128 * 128).shape == photo.shape
+        with pytest.raises(BitstreamError, match="max_pixels"):
+            codec.decompress(data, max_pixels=128 * 128 - 1)
+
+
+def scaled(weights, path, factor=1.0001):
+    """The weights with the parameters under a path changed a little."""
+    flat = traverse_util.flatten_dict(dict(weights.params), sep="/")
+    changed = {name: a * np.float32(factor) if name.startswith(path) else a for name, a in flat.items()}
+    assert any((changed[name] != flat[name]).any() for name in flat)
+    return dataclasses.replace(weights, params=traverse_util.unflatten_dict(changed, sep="/"))
+
+
+@pytest.mark.parametrize(
+    "path", ["h_s", "g_s", "context_prediction", "entropy_parameters", "entropy_bottleneck/quantiles"]
+)
+def test_weights_that_differ_where_it_matters_are_refused(path, golden_of, photo):
+    case = golden_of("mbt2018")
+    data = case.codec.compress(photo[:16, :16])
     with pytest.raises(WeightsMismatchError, match="other weights"):
-        golden_of("bmshj2018-hyperprior").codec.decompress(data)
-    for network in ("h_s", "g_s"):
-        params = dict(codec.weights.params)
-        params[network] = jax.tree.map(lambda a: a * np.float32(1.0001), params[network])
-        with pytest.raises(WeightsMismatchError, match="other weights"):
-            Codec(dataclasses.replace(codec.weights, params=params)).decompress(data)
+        Codec(scaled(case.weights, path)).decompress(data)
+
+
+@pytest.mark.parametrize("name", ["entropy_bottleneck", "gaussian_conditional"])
+def test_other_tables_are_refused(name, codec, photo):
+    tables = codec.weights.tables[name]
+    cdf = tables.cdf.copy()
+    cdf[0, np.argmax(np.diff(cdf[0])) + 1] -= 1
+    other = {**codec.weights.tables, name: dataclasses.replace(tables, cdf=cdf)}
+    with pytest.raises(WeightsMismatchError, match="other weights"):
+        Codec(dataclasses.replace(codec.weights, tables=other)).decompress(codec.compress(photo))
+
+
+def test_weights_of_another_architecture_are_refused(codec, golden_of, photo):
+    with pytest.raises(WeightsMismatchError, match="other weights"):
+        golden_of("bmshj2018-hyperprior").codec.decompress(codec.compress(photo))
+
+
+def test_parts_of_a_custom_model_count_as_deciding(golden_of):
+    weights = golden_of("bmshj2018-factorized").weights
+    custom = dataclasses.replace(weights, params={**weights.params, "sharpen": {"kernel": np.ones(3, np.float32)}})
+    assert custom.bits_fingerprint() != weights.bits_fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"padding": (12, 15, 26, 27)}, "does not fit"),
+        ({"chunk_size": (1, 1)}, "2 strings, where the picture and its chunks make 65"),
+        ({"width": 30000, "padding": (13, 14, 8, 8)}, "strings, where|do not decode|does not fit"),
+        ({"architecture": "mbt2018"}, "other weights"),
+        ({"n": 23}, "other weights"),
+    ],
+)
+def test_header_fields_are_checked_against_the_weights(codec, photo, change, message):
+    header, strings = container.unpack(codec.compress(photo))
+    with pytest.raises(BitstreamError, match=message):
+        codec.decompress(container.pack(dataclasses.replace(header, **change), strings))
+
+
+def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch):
+    whole = codec._latents.decode(container.unpack(codec.compress(photo))[1], (8, 8), (8, 8))
+    monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 5)
+    z, first, second, *_ = container.unpack(codec.compress(photo))[1]
+    hyper = codec._latents._hyper(codec._latents._decode_channels(z, (2, 2, 24)))
+    for string, area in ((first, np.s_[:5, :5]), (second, np.s_[:5, 5:])):
+        np.testing.assert_array_equal(codec._latents._decode_gaussian(string, hyper, area), whole[area])
+
+
+def test_later_changes_to_the_arrays_do_not_reach_the_codec(golden_of, photo):
+    weights = golden_of("mbt2018-mean").weights
+    with pytest.raises(ValueError, match="read-only"):
+        weights.params["g_s"]["0"]["bias"][:] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        weights.tables["entropy_bottleneck"].cdf[:] = 0
+    params = jax.tree.map(np.array, dict(weights.params))
+    codec = Codec(dataclasses.replace(weights, params=params))
+    before = codec.compress(photo)
+    params["g_a"]["0"]["kernel"][:] = 0
+    assert codec.compress(photo) == before
+
+
+def test_weights_can_be_pickled(codec, photo):
+    again = pickle.loads(pickle.dumps(codec.weights))
+    assert Codec(again).compress(photo) == codec.compress(photo)
+    assert copy.deepcopy(codec.weights).bits_fingerprint() == codec.weights.bits_fingerprint()
 
 
 def test_weights_that_do_not_decide_the_picture_may_differ(codec, photo):

@@ -34,6 +34,20 @@ def test_sixteen_bits_are_scaled_and_rounded():
     np.testing.assert_array_equal(read_picture(stored(Image.fromarray(values))).pixels, expected)
 
 
+def test_sixteen_bits_with_a_transparent_value_keep_their_greys():
+    values = np.array([[0, 65535, 30000, 40000]], np.uint16)
+    data = stored(Image.fromarray(values), transparency=0)
+    assert read_picture(data).pixels[0, :, 0].tolist() == [255, 255, 117, 156]
+    data.seek(0)
+    assert read_picture(data, background=(9, 0, 0)).pixels[0, 0].tolist() == [9, 0, 0]
+
+
+@pytest.mark.parametrize("values", [np.float32([[0.5, np.nan]]), np.int32([[0, 70000]]), np.int32([[-1, 5]])])
+def test_numbers_of_unknown_range_are_refused(values):
+    with pytest.raises(ValueError, match=r"floating-point|expected 8 or 16 bits"):
+        read_picture(stored(Image.fromarray(values), "TIFF"))
+
+
 def test_palettes_become_colours():
     image = Image.fromarray(RGB).quantize(4)
     np.testing.assert_array_equal(read_picture(stored(image)).pixels, np.asarray(image.convert("RGB")))
@@ -97,6 +111,10 @@ def test_written_files_hold_the_pixels_and_are_not_replaced_unasked(tmp_path):
         write_picture(path, RGB)
     write_picture(path, RGB[::-1], overwrite=True)
     np.testing.assert_array_equal(read_picture(path).pixels, RGB[::-1])
+    (tmp_path / "link.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileExistsError):
+        write_picture(tmp_path / "link.png", RGB)
+    (tmp_path / "link.png").unlink()
     with pytest.raises(ValueError, match="suffix"):
         write_picture(tmp_path / "picture.doc", RGB)
     assert [file.name for file in tmp_path.iterdir()] == ["picture.png"]

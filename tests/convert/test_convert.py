@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from flax import traverse_util
 
@@ -134,10 +135,67 @@ def test_wrong_keys_are_named(state_of):
         convert.from_state_dict({**state, "g_s.0.bias": np.full(24, np.nan, np.float32)})
     with pytest.raises(ValueError, match="tables of entropy_bottleneck are unusable"):
         convert.from_state_dict({**state, "entropy_bottleneck._cdf_length": np.full(24, 10**6, np.int32)})
+    with pytest.raises(ValueError, match="scale_table"):
+        convert.from_state_dict({**state, "gaussian_conditional.scale_table": np.ones(64, np.float32)})
+    with pytest.raises(ValueError, match="twice"):
+        convert.from_state_dict({**state, "entropy_bottleneck._matrix0": state["entropy_bottleneck.matrices.0"]})
+    with pytest.raises(ValueError, match=r"g_s\.0\.bias is float64"):
+        convert.from_state_dict({**state, "g_s.0.bias": np.zeros(24)})
+    with pytest.raises(ValueError, match=r"does not have: entropy_bottleneck\.scale_table, foo\.bound"):
+        convert.from_state_dict({**state, "foo.bound": np.zeros(1), "entropy_bottleneck.scale_table": np.ones(24)})
+    factorized = state_of("bmshj2018-factorized")
+    with pytest.raises(ValueError, match=r"does not have: gaussian_conditional\._offset"):
+        convert.from_state_dict({**factorized, "gaussian_conditional._offset": np.zeros(64, np.int32)})
     with pytest.raises(ValueError, match="variable-rate"):
         convert.from_state_dict({**state, "Gain": np.zeros(8, np.float32)})
     with pytest.raises(ValueError, match="no checkpoint of a CompressAI image model"):
         convert.from_state_dict({"fc.weight": np.zeros((2, 2), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gaussian_conditional.scale_bound", 0.5),
+        ("gaussian_conditional.lower_bound_scale.bound", 0.5),
+        ("g_a.1.beta_reparam.lower_bound.bound", 0.7),
+        ("entropy_bottleneck.target", 3.0),
+        ("context_prediction.mask", 1.0),
+    ],
+)
+def test_models_that_compute_otherwise_are_refused(key, value, state_of):
+    state = state_of("mbt2018")
+    with pytest.raises(ValueError, match=f"{re.escape(key)} has other values"):
+        convert.from_state_dict({**state, key: np.full_like(state[key], value)})
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened(dtype, state_of, tmp_path):
+    whole = tensors(state_of("mbt2018"))
+    state = {key: value.to(dtype) if value.is_floating_point() else value for key, value in whole.items()}
+    del state["gaussian_conditional.scale_table"], state["gaussian_conditional._quantized_cdf"]
+    del state["gaussian_conditional._offset"], state["gaussian_conditional._cdf_length"]
+    weights = convert.from_pytorch(saved(tmp_path / "half.pth.tar", state))
+    assert weights.params["g_a"]["0"]["kernel"].dtype == np.float32
+    expected = state["g_a.0.bias"].float().numpy()
+    np.testing.assert_array_equal(weights.params["g_a"]["0"]["bias"], expected)
+
+
+def test_tables_are_built_for_the_checkpoint_s_own_scales(state_of):
+    state = {k: v for k, v in state_of("mbt2018-mean").items() if k not in ("gaussian_conditional._quantized_cdf",)}
+    state["gaussian_conditional._offset"] = state["gaussian_conditional._cdf_length"] = np.zeros(0, np.int32)
+    state["gaussian_conditional.scale_table"] = np.float32([0.11, 1, 7])
+    tables = convert.from_state_dict(state).tables["gaussian_conditional"]
+    np.testing.assert_array_equal(tables.scale_table, np.float32([0.11, 1, 7]))
+    assert len(tables.cdf) == 3
+
+
+def test_converted_weights_share_no_memory_with_the_checkpoint(state_of):
+    state = state_of("mbt2018-mean")
+    weights = convert.from_state_dict(state)
+    before = weights.bits_fingerprint(), weights.synthesis_fingerprint()
+    for value in state.values():
+        value += 1
+    assert (weights.bits_fingerprint(), weights.synthesis_fingerprint()) == before
 
 
 def test_what_is_no_checkpoint_raises(tmp_path):
@@ -150,7 +208,7 @@ def test_what_is_no_checkpoint_raises(tmp_path):
         convert.from_pytorch(tmp_path / "none.pth.tar")
     with pytest.raises(ValueError, match="expected a state_dict"):
         convert.from_pytorch(saved(path, torch.zeros(3)))
-    with pytest.raises(ValueError, match="no tensors: epoch"):
+    with pytest.raises(ValueError, match="entry 'epoch' is a int"):
         convert.from_pytorch(saved(path, {"epoch": 3}))
 
 
@@ -177,6 +235,14 @@ def test_what_is_no_weights_file_raises(tmp_path, golden_of):
         load(tmp_path / "none.safetensors")
     path.write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
     with pytest.raises(ValueError, match="weights format 9"):
+        load(path)
+    tensors = {"params/g_s/0/bias": np.zeros(3, np.float32)}
+    for header in ("[]", "null", '{"format": 1}', '{"format": 1, "architecture": 3}'):
+        safetensors.numpy.save_file(tensors, path, {"jaxcompress": header})
+        with pytest.raises(ValueError, match=r"broken\.safetensors has"):
+            load(path)
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ValueError, match=r"fingerprints|NaN"):
         load(path)
     path.write_bytes(whole.replace(b'\\"n\\": 24', b'\\"n\\": 25'))
     with pytest.raises(ValueError, match="does not hold usable weights"):

@@ -49,6 +49,7 @@ def test_indexes_take_the_smallest_scale_that_is_not_below():
     odd = build_indexes(jnp.array([0.0, -1.0, 0.05, 1e9, np.inf, np.nan]), table)
     np.testing.assert_array_equal(odd, [0, 0, 0, 63, 63, 63])
     assert exact.dtype == jnp.uint8
+    np.testing.assert_array_equal(build_indexes(jnp.ones((2, 3)), table[:1]), np.zeros((2, 3)))
 
 
 def test_module_rounds_in_eval_and_perturbs_in_training(key):

@@ -56,6 +56,8 @@ def test_inputs_of_wrong_shape_raise(golden_of):
     for shape in ((1, 63, 64, 3), (1, 16, 16, 3), (64, 64, 3), (1, 64, 64, 1), (1, 0, 64, 3)):
         with pytest.raises(ValueError, match="x has shape"):
             model.apply(variables, jnp.zeros(shape))
+    with pytest.raises(ValueError, match="divide bytes by 255"):
+        model.apply(variables, jnp.zeros((1, 64, 64, 3), jnp.uint8))
     with pytest.raises(ValueError, match="one of the two"):
         model.apply(variables, jnp.zeros((1, 64, 64, 3)), training=True, as_coded=True)
 
