@@ -1,6 +1,7 @@
 """Pictures to bitstreams and back: `Codec`."""
 
 import functools
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,7 +101,7 @@ class Codec:
         Returns:
             The bytes of a file for each.
         """
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(functools.partial(self.compress, format=format), images))
 
     def decompress_batch(self, files: Sequence[bytes], *, max_pixels: int = container.MAX_PIXELS) -> list[np.ndarray]:
@@ -113,7 +114,7 @@ class Codec:
         Returns:
             A picture for each.
         """
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(functools.partial(self.decompress, max_pixels=max_pixels), files))
 
     def _compress_jxc(self, image: np.ndarray, icc_profile: bytes) -> bytes:
