@@ -10,7 +10,7 @@ from jaxcompress.convert import architecture, keys
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.models import create
 from jaxcompress.ops import causal_mask
-from jaxcompress.weights import Weights, check_params, expected_params
+from jaxcompress.weights import Weights, check_params, check_weights, expected_params
 
 
 def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, Any] | None = None) -> Weights:
@@ -49,7 +49,7 @@ def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, A
     if model.has_hyperprior:
         tables["gaussian_conditional"] = _gaussian_tables(stored)
     weights = Weights(name, n, m, tree, tables, metadata or {})
-    check_params(weights, model)
+    check_weights(weights, model)
     _check_derived(others, weights)
     return weights
 
@@ -62,7 +62,11 @@ def to_state_dict(weights: Weights) -> dict[str, np.ndarray]:
 
     Returns:
         Arrays by key.
+
+    Raises:
+        ValueError: they are of no architecture that CompressAI has.
     """
+    check_params(weights.params, weights.model())
     params = traverse_util.flatten_dict(dict(weights.params), sep="/")
     state = {keys.param_key(path): keys.to_theirs(path, value) for path, value in params.items()}
     for model, tables in weights.tables.items():

@@ -20,7 +20,7 @@ from flax import traverse_util
 
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.files import write_file
-from jaxcompress.models import CompressionModel, create
+from jaxcompress.models import ARCHITECTURES, CompressionModel, create
 
 FORMAT = 1
 _HEADER_KEY = "jaxcompress"
@@ -76,16 +76,28 @@ class Weights:
         Raises:
             ValueError: the parameters are not those of the model, not float32, or not finite.
         """
+        check_params(params, model)
         tables = {"entropy_bottleneck": build_bottleneck_tables(params["entropy_bottleneck"])}
         if model.has_hyperprior:
             tables["gaussian_conditional"] = build_gaussian_tables(default_scale_table())
-        weights = cls(architecture, model.n, model.m, params, tables, metadata or {})
-        check_params(weights, model)
-        return weights
+        return cls(architecture, model.n, model.m, params, tables, metadata or {})
 
     def model(self) -> CompressionModel:
-        """The Flax module that these parameters fit."""
+        """The Flax module that these parameters fit.
+
+        Raises:
+            ValueError: the architecture is none of `jaxcompress.models`.
+        """
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(
+                f"{self.architecture!r} is none of {', '.join(ARCHITECTURES)}: pass your own module as model= to Codec "
+                f"and load"
+            )
         return create(self.architecture, n=self.n, m=self.m)
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        return f"Weights({self.architecture}, n={self.n}, m={self.m}, metadata={dict(self.metadata)})"
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -160,7 +172,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
             {name: CodingTables(**arrays) for name, arrays in tables.items()},
             header["metadata"],
         )
-        check_params(weights, model or weights.model())
+        check_weights(weights, model or weights.model())
         found = weights.bits_fingerprint(), weights.synthesis_fingerprint()
         if found != (header["bits_fingerprint"], header["synthesis_fingerprint"]):
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
@@ -212,32 +224,52 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
-    """Shapes of a model's parameters, by path such as "g_a/0/kernel"."""
+    """Shapes of a model's parameters, by path such as "g_a/0/kernel".
+
+    Raises:
+        ValueError: a transform of the model gives another shape than the codec counts on.
+    """
     x = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), np.float32)
-    shapes = jax.eval_shape(model.init, {"params": jax.random.key(0)}, x)
-    return traverse_util.flatten_dict(shapes["params"], sep="/")
+    side = model.stride // 16
+    key = {"params": jax.random.key(0)}
+    y, variables = jax.eval_shape(lambda x: model.init_with_output(key, x, method="analysis"), x)
+    if y.shape != (1, side, side, model.m):
+        raise ValueError(
+            f"g_a makes {y.shape} of a picture {x.shape}; expected (1, {side}, {side}, {model.m}), a sixteenth as wide"
+        )
+    output, variables = jax.eval_shape(lambda x: model.init_with_output(key, x), x)
+    if output.x_hat.shape != x.shape:
+        raise ValueError(f"g_s makes {output.x_hat.shape} of a latent {y.shape}; expected {x.shape}")
+    return traverse_util.flatten_dict(variables["params"], sep="/")
 
 
-def check_params(weights: Weights, model: CompressionModel) -> None:
+def check_weights(weights: Weights, model: CompressionModel) -> None:
     """Raises ValueError unless parameters and tables are just those of the model, float32 and finite."""
+    check_params(weights.params, model)
+    _check_tables(weights, model)
+
+
+def check_params(params: Mapping[str, Any], model: CompressionModel) -> None:
+    """Raises ValueError unless the parameters are just those of the model, float32 and finite."""
+    name = f"{type(model).__name__} with n={model.n}, m={model.m}"
     expected = expected_params(model)
-    found = traverse_util.flatten_dict(dict(weights.params), sep="/")
+    found = traverse_util.flatten_dict(_plain(params), sep="/")
     if missing := sorted(set(expected) - set(found)):
-        raise ValueError(f"{weights.architecture} needs parameters that are missing: {', '.join(missing)}")
+        raise ValueError(f"{name} needs parameters that are missing: {', '.join(missing[:10])}")
     if unknown := sorted(set(found) - set(expected)):
-        raise ValueError(f"{weights.architecture} has no parameters {', '.join(unknown)}")
-    for name, array in found.items():
-        if array.shape != expected[name].shape or array.dtype != np.float32:
-            raise ValueError(
-                f"{name} is {array.dtype} {array.shape}; {weights.architecture} with n={weights.n}, m={weights.m} "
-                f"expects float32 {expected[name].shape}"
-            )
+        raise ValueError(f"{name} has no parameters {', '.join(unknown[:10])}")
+    for path, array in found.items():
+        if array.shape != expected[path].shape or array.dtype != np.float32:
+            raise ValueError(f"{path} is {array.dtype} {array.shape}; {name} expects float32 {expected[path].shape}")
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinite values")
+            raise ValueError(f"{path} holds NaN or infinite values")
+
+
+def _check_tables(weights: Weights, model: CompressionModel) -> None:
     wanted = _TABLES if model.has_hyperprior else {"entropy_bottleneck"}
     if set(weights.tables) != wanted:
         raise ValueError(f"there are tables of {sorted(weights.tables)}; {weights.architecture} has {sorted(wanted)}")
-    channels = len(found["entropy_bottleneck/quantiles"])
+    channels = len(weights.params["entropy_bottleneck"]["quantiles"])
     if len(weights.tables["entropy_bottleneck"].cdf) != channels:
         raise ValueError(
             f"tables of entropy_bottleneck have {len(weights.tables['entropy_bottleneck'].cdf)} rows; "

@@ -8,6 +8,7 @@ from typing import Any
 from jaxcompress.files import check_writable, write_file
 
 STANDARD = "-"
+PYTORCH_SUFFIXES = (".pth", ".pth.tar", ".pt")
 
 
 def add_command(commands: Any, name: str, run, *, help: str, example: str) -> argparse.ArgumentParser:
@@ -25,7 +26,7 @@ def add_command(commands: Any, name: str, run, *, help: str, example: str) -> ar
 
 def add_output(parser: argparse.ArgumentParser, help: str) -> None:
     """Adds the options that say where to write."""
-    parser.add_argument("-o", "--output", metavar="FILE", help=f"{help}; - is standard output")
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"{help}; - is standard output, the default for -")
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing output file")
 
 
@@ -38,6 +39,10 @@ def add_weights(parser: argparse.ArgumentParser, default: str) -> None:
 
 def output_path(source: str, given: str | None, suffix: str) -> str:
     """Where to write: as given, else beside the input with another suffix, else standard output."""
+    if source != STANDARD and Path(source).is_dir():
+        raise IsADirectoryError(f"{source} is a folder; give the name of a file")
+    if given is not None and given != STANDARD and Path(given).resolve() == Path(source).resolve():
+        raise ValueError(f"{given} is the input; give the output another name")
     if given is not None:
         return given
     return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
@@ -49,6 +54,8 @@ def check_output(path: str, *, force: bool) -> None:
         check_writable(path, overwrite=force)
     elif sys.stdout is None:
         raise ValueError("standard output is closed; give a file with -o")
+    elif sys.stdout.isatty():
+        raise ValueError("standard output is a terminal; give a file with -o, or redirect it")
 
 
 def read_bytes(path: str) -> bytes:
@@ -78,7 +85,7 @@ def load_weights(path: str):
     """Weights of a file of ours or of CompressAI's."""
     from jaxcompress import weights
 
-    if path.endswith((".pth", ".pth.tar", ".pt")):
+    if path.endswith(PYTORCH_SUFFIXES):
         from jaxcompress import convert
 
         return convert.from_pytorch(path)

@@ -5,8 +5,6 @@ from typing import Any
 
 from jaxcompress.cli import common
 
-_PYTORCH = (".pth", ".pth.tar", ".pt")
-
 
 def add_parser(commands: Any) -> None:
     """Adds the command."""
@@ -43,8 +41,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _kind(path: str) -> str:
-    if path.endswith(_PYTORCH):
+    if path.endswith(common.PYTORCH_SUFFIXES):
         return "pytorch"
     if path.endswith(".safetensors"):
         return "safetensors"
-    raise ValueError(f"{path} has no known suffix; expected {', '.join(_PYTORCH)} or .safetensors")
+    raise ValueError(f"{path} has no known suffix; expected {', '.join(common.PYTORCH_SUFFIXES)} or .safetensors")

@@ -40,6 +40,9 @@ def _describe(path: str) -> dict[str, Any]:
         metadata = header.pop("metadata")
         return {"file": "jaxcompress weights", **header, **metadata}
 
+    if path.endswith(common.PYTORCH_SUFFIXES):
+        raise ValueError(f"{path} is a PyTorch checkpoint; `jaxcompress convert` makes weights of it, which info reads")
+
     from jaxcompress.codec import compressai_format, container
 
     data = common.read_bytes(path)

@@ -12,7 +12,7 @@ from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import Padding, centered_padding
-from jaxcompress.weights import Weights
+from jaxcompress.weights import Weights, check_weights
 
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
 _CHUNK = 64
@@ -26,6 +26,9 @@ class Codec:
         model: the module the parameters belong to, if it is none of `jaxcompress.models`.
         progress: show a bar on standard error while an autoregressive model codes.
 
+    Raises:
+        ValueError: the weights do not fit the model.
+
     Example:
         codec = Codec(jaxcompress.load("weights.safetensors"))
         data = codec.compress(image)        # uint8 [H, W, 3] -> bytes
@@ -35,6 +38,7 @@ class Codec:
     def __init__(self, weights: Weights, *, model: CompressionModel | None = None, progress: bool = False):
         self.weights = weights
         self.model = model or weights.model()
+        check_weights(weights, self.model)
         self._latents = LatentCoder(weights, self.model, progress=progress)
         self._fingerprints = (weights.bits_fingerprint(), weights.synthesis_fingerprint())
 
@@ -241,7 +245,7 @@ def _checked_picture(image: np.ndarray) -> np.ndarray:
     ):
         raise ValueError(
             f"the picture is {image.dtype} of shape {image.shape}; expected uint8 [H, W, 3] or [H, W]: "
-            f"jaxcompress.codec.read_picture makes it of an image file"
+            f"jaxcompress.codec.read_picture(file).pixels is that"
         )
     return image
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jaxcompress.files import write_file
 
@@ -42,6 +42,10 @@ class Picture:
 
     pixels: np.ndarray
     icc_profile: bytes = b""
+
+    def __repr__(self) -> str:
+        """One line, without the pixels."""
+        return f"Picture(uint8 {self.pixels.shape}, icc_profile of {len(self.icc_profile)} bytes)"
 
 
 def read_picture(source: str | Path | BinaryIO, *, background: tuple[int, int, int] = (255, 255, 255)) -> Picture:
@@ -67,7 +71,8 @@ def read_picture(source: str | Path | BinaryIO, *, background: tuple[int, int, i
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # Pillow's readers raise many kinds for damaged files
-        raise ValueError(f"{name} is no image that can be read: {error}") from error
+        reason = "its format is not known" if isinstance(error, UnidentifiedImageError) else error
+        raise ValueError(f"{name} is no image that can be read: {reason}") from error
     return Picture(np.ascontiguousarray(pixels), icc_profile)
 
 

@@ -281,6 +281,6 @@ def test_strings_damaged_behind_the_checksum_s_back_raise_or_decode(golden_of, p
 
 def test_unsound_weights_are_told(codec, photo):
     params = dict(codec.weights.params)
-    params["g_a"] = jax.tree.map(lambda a: a * np.float32(np.nan), params["g_a"])
-    with pytest.raises(ValueError, match="nan, beyond"):
+    params["g_a"] = jax.tree.map(lambda a: a * np.float32(1e20), params["g_a"])
+    with pytest.raises(ValueError, match="beyond the"):
         Codec(dataclasses.replace(codec.weights, params=params)).compress(photo)

@@ -5,8 +5,11 @@ import pytest
 from flax import linen as nn
 from flax import traverse_util
 
-from jaxcompress import create
-from jaxcompress.models import MeanScaleHyperprior, sizes
+from jaxcompress import Codec, Weights, create, load
+from jaxcompress.convert import to_state_dict
+from jaxcompress.entropy import solve_quantiles
+from jaxcompress.layers import Sequential
+from jaxcompress.models import FactorizedPriorReLU, MeanScaleHyperprior, sizes
 from jaxcompress.weights import expected_params
 
 
@@ -104,3 +107,35 @@ def test_a_transform_is_swapped_by_overriding_its_maker():
     variables = random_variables(model)
     assert set(variables["params"]["g_a"]) == {"patches"}
     assert jax.eval_shape(model.apply, variables, x).x_hat.shape == x.shape
+
+
+def test_a_custom_model_goes_all_the_way(tmp_path, photo):
+    class Sharper(FactorizedPriorReLU):
+        def make_g_s(self):
+            return Sequential((*super().make_g_s().layers, nn.tanh))
+
+    model = Sharper(n=4, m=6)
+    params = random_variables(model)["params"]
+    params["entropy_bottleneck"]["quantiles"] = solve_quantiles(params["entropy_bottleneck"])
+    weights = Weights.from_params("sharper", model, params)
+    weights.save(tmp_path / "sharper.safetensors")
+    loaded = load(tmp_path / "sharper.safetensors", model=model)
+    codec = Codec(loaded, model=model)
+    assert codec.decompress(codec.compress(photo)).shape == photo.shape
+    for refused in (lambda: Codec(loaded), lambda: load(tmp_path / "sharper.safetensors")):
+        with pytest.raises(ValueError, match="model="):
+            refused()
+    with pytest.raises(ValueError, match="'sharper' is none of"):
+        to_state_dict(loaded)
+    with pytest.raises(ValueError, match="missing"):
+        Codec(loaded, model=MeanScaleHyperprior(n=4, m=6))
+    assert len(repr(loaded)) < 200
+
+
+def test_transforms_of_another_stride_are_refused():
+    class Shallow(FactorizedPriorReLU):
+        def make_g_a(self):
+            return Sequential(super().make_g_a().layers[2:])
+
+    with pytest.raises(ValueError, match=r"g_a makes \(1, 2, 2, 6\) of a picture \(1, 16, 16, 3\)"):
+        Weights.from_params("shallow", Shallow(n=4, m=6), {})
