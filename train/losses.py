@@ -5,39 +5,75 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcompress.metrics import estimated_bits_per_pixel
+from jaxcompress.metrics import estimated_bits_per_pixel, ms_ssim
 from jaxcompress.models import Output
+
+LAMBDAS: dict[str, tuple[float, ...]] = {
+    "mse": (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800),
+    "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
+}
+"""CompressAI's weight of the distortion for the qualities 1 to 8, by metric."""
+
+
+def quality_lambda(quality: int, *, metric: str = "mse") -> float:
+    """The lambda that CompressAI trained a quality with.
+
+    Args:
+        quality: 1 to 8.
+        metric: "mse" or "ms-ssim".
+
+    Raises:
+        ValueError: there is no such quality or metric.
+    """
+    lambdas = LAMBDAS[_known(metric)]
+    if quality not in range(1, len(lambdas) + 1):
+        raise ValueError(f"there is no lambda for quality {quality!r}; expected 1 to {len(lambdas)}")
+    return lambdas[quality - 1]
 
 
 class RateDistortion(NamedTuple):
     """The loss and its parts, scalars.
 
     Attributes:
-        loss: `lmbda * 255**2 * mse + bpp`.
+        loss: what is minimized.
         bpp: estimated bits per pixel of the batch.
         mse: mean squared error on the [0, 1] scale.
+        ms_ssim: mean MS-SSIM, if that is the metric.
     """
 
     loss: jax.Array
     bpp: jax.Array
     mse: jax.Array
+    ms_ssim: jax.Array | None = None
 
 
-def rate_distortion(output: Output, x: jax.Array, *, lmbda: float) -> RateDistortion:
-    """Rate plus weighted mean squared error.
+def rate_distortion(output: Output, x: jax.Array, *, lmbda: float, metric: str = "mse") -> RateDistortion:
+    """Rate plus weighted distortion: `bpp + lmbda * 255**2 * mse`, or `bpp + lmbda * (1 - ms_ssim)`.
 
     Args:
         output: of a model, for `x`.
-        x: pictures `[N, H, W, 3]` in [0, 1].
-        lmbda: weight of the distortion; CompressAI's qualities 1 to 8 use 0.0018 0.0035 0.0067 0.0130 0.0250 0.0483
-            0.0932 0.1800.
+        x: pictures `[N, H, W, 3]` in [0, 1]; for "ms-ssim" the sides are at least 161.
+        lmbda: weight of the distortion; CompressAI's are in `LAMBDAS`.
+        metric: "mse" or "ms-ssim".
 
     Returns:
         Loss, rate and distortion.
 
-    Source: CompressAI `RateDistortionLoss(metric="mse")`.
+    Raises:
+        ValueError: there is no such metric, or the pictures are too small for it.
+
+    Source: CompressAI `RateDistortionLoss`.
     """
     n, height, width, _ = x.shape
     bpp = estimated_bits_per_pixel(output.likelihoods, n * height * width)
     mse = jnp.mean((output.x_hat - x) ** 2)
-    return RateDistortion(lmbda * 255**2 * mse + bpp, bpp, mse)
+    if _known(metric) == "mse":
+        return RateDistortion(bpp + lmbda * 255**2 * mse, bpp, mse)
+    similarity = ms_ssim(output.x_hat, x).mean()
+    return RateDistortion(bpp + lmbda * (1 - similarity), bpp, mse, similarity)
+
+
+def _known(metric: str) -> str:
+    if metric not in LAMBDAS:
+        raise ValueError(f"unknown metric {metric!r}; expected one of {', '.join(LAMBDAS)}")
+    return metric

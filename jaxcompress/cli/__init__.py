@@ -1,6 +1,7 @@
 """The command line, one file for each command.
 
-Exit status: 0 done; 2 a bad argument, an unreadable file, or anything else that is the matter, told in one line.
+Exit status: 0 done; 2 a bad argument, an unreadable file, or anything else that is the matter, told in one line; 130
+and 143 stopped by Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -10,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from jaxcompress import __version__
-from jaxcompress.cli import convert, decode, demo, encode, info
+from jaxcompress.cli import convert, decode, demo, encode, info, pack, train
 
-_COMMANDS = (encode, decode, info, convert, demo)
+_COMMANDS = (encode, decode, info, convert, demo, train, pack)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,9 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold any bytes
-    args = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:2] == ["train", "pack"]:  # a command below a command that takes a name of its own
+        words[:2] = ["train-pack"]
+    args = build_parser().parse_args(words)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except Exception as error:
         if os.environ.get("JAXCOMPRESS_TRACEBACK"):
             raise
@@ -52,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("jaxcompress: interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 def _describe(error: Exception) -> str:

@@ -81,6 +81,11 @@ def report(line: str, *, output: str) -> None:
     print(line, file=sys.stderr if output == STANDARD else sys.stdout)
 
 
+def warn(line: str) -> None:
+    """Prints a line on standard error, under the program's name."""
+    print(f"jaxcompress: {line}", file=sys.stderr)
+
+
 def load_weights(path: str):
     """Weights of a file of ours or of CompressAI's."""
     from jaxcompress import weights

@@ -131,7 +131,7 @@ class EntropyBottleneck(nn.Module):
         channels: C.
         init_scale: half width of the initial density.
         filters: widths of the hidden stages.
-        training_quantizer: what stands in for rounding in training, `(v, *, key) -> v_tilde`.
+        training_quantizer: what stands in for rounding in training, see `ops.TRAINING_QUANTIZERS`.
 
     Source: CompressAI `EntropyBottleneck`.
     """
@@ -170,10 +170,10 @@ class EntropyBottleneck(nn.Module):
         Returns:
             The quantized values and their likelihoods, both `[..., C]`.
         """
-        if training:
-            v_hat = self.training_quantizer(v, key=self.make_rng("noise"))
-        else:
-            v_hat = ops.quantize(v, bottleneck_medians(self.parameters))
+        medians = bottleneck_medians(self.parameters)
+        v_hat = (
+            self.training_quantizer(v, medians, key=self.make_rng("noise")) if training else ops.quantize(v, medians)
+        )
         return v_hat, bottleneck_likelihood(self.parameters, v_hat)
 
     def aux_loss(self) -> jax.Array:

@@ -80,7 +80,7 @@ class GaussianConditional(nn.Module):
     """The conditional Gaussian as a module without parameters.
 
     Attributes:
-        training_quantizer: what stands in for rounding in training, `(y, *, key) -> y_tilde`.
+        training_quantizer: what stands in for rounding in training, see `ops.TRAINING_QUANTIZERS`.
     """
 
     training_quantizer: Callable[..., jax.Array] = ops.add_uniform_noise
@@ -100,5 +100,5 @@ class GaussianConditional(nn.Module):
         Returns:
             The quantized values and their likelihoods, both shaped as `y`.
         """
-        y_hat = self.training_quantizer(y, key=self.make_rng("noise")) if training else ops.quantize(y, means)
+        y_hat = self.training_quantizer(y, means, key=self.make_rng("noise")) if training else ops.quantize(y, means)
         return y_hat, gaussian_likelihood(y_hat, scales, means)

@@ -20,6 +20,11 @@ def _uniform(fan_in: int) -> Callable[..., jax.Array]:
     return init
 
 
+def _cast(x: jax.Array, *parameters: jax.Array) -> tuple[jax.Array, ...]:
+    """Parameters, which are stored as float32, in the type that the signal is computed in."""
+    return tuple(parameter.astype(x.dtype) for parameter in parameters)
+
+
 class Conv(nn.Module):
     """Convolution, `[N, H, W, in]` to `[N, ceil(H / stride), ceil(W / stride), features]`.
 
@@ -41,7 +46,7 @@ class Conv(nn.Module):
         init = _uniform(x.shape[-1] * self.kernel_size**2)
         kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
         bias = self.param("bias", init, (self.features,))
-        return ops.conv2d(x, kernel, bias, stride=self.stride)
+        return ops.conv2d(x, *_cast(x, kernel, bias), stride=self.stride)
 
 
 class ConvTranspose(nn.Module):
@@ -66,7 +71,7 @@ class ConvTranspose(nn.Module):
         init = _uniform(self.features * self.kernel_size**2)
         kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, self.features, x.shape[-1]))
         bias = self.param("bias", init, (self.features,))
-        return ops.conv2d_transpose(x, kernel, bias, stride=self.stride)
+        return ops.conv2d_transpose(x, *_cast(x, kernel, bias), stride=self.stride)
 
 
 class SubPixelConv(nn.Module):
@@ -116,7 +121,7 @@ class MaskedConv(nn.Module):
         kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
         bias = self.param("bias", init, (self.features,))
         convolve = ops.masked_conv2d_at if at_center else ops.masked_conv2d
-        return convolve(x, kernel, bias, mask=self.mask)
+        return convolve(x, *_cast(x, kernel, bias), mask=self.mask)
 
 
 class CheckerboardConv(MaskedConv):

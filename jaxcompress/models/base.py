@@ -12,7 +12,7 @@ To try another transform, subclass a model and override the `make_` method that 
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax
 import jax
@@ -44,12 +44,15 @@ class CompressionModel(nn.Module):
     Attributes:
         n: width of the transforms (CompressAI's N).
         m: channels of the latent y (CompressAI's M).
-        training_quantizer: what stands in for rounding in training, `(values, *, key) -> values`.
+        training_quantizer: what stands in for rounding in training, see `ops.TRAINING_QUANTIZERS`.
+        compute_dtype: float32, or bfloat16 for the transforms and the entropy-parameter networks; parameters, latents,
+            likelihoods and pictures are float32 in either case. For training: a codec always computes in float32.
     """
 
     n: int
     m: int
     training_quantizer: Callable[..., jax.Array] = ops.add_uniform_noise
+    compute_dtype: Any = jnp.float32
 
     stride: ClassVar[int] = 16
     """What the sides of a picture must divide by."""
@@ -62,11 +65,15 @@ class CompressionModel(nn.Module):
 
     def analysis(self, x: jax.Array) -> jax.Array:
         """Picture `[N, H, W, 3]` in [0, 1] to latent y `[N, H / 16, W / 16, M]`: g_a."""
-        return self.g_a(x)
+        return self._apply(self.g_a, x)
 
     def synthesis(self, y_hat: jax.Array) -> jax.Array:
         """Quantized latent to reconstruction `[N, H, W, 3]`, not clamped: g_s."""
-        return self.g_s(y_hat)
+        return self._apply(self.g_s, y_hat)
+
+    def _apply(self, network: Callable, x: jax.Array, **options: Any) -> jax.Array:
+        """What a network makes of `x`, computed in `compute_dtype`."""
+        return network(x.astype(self.compute_dtype), **options).astype(jnp.float32)
 
     def aux_loss(self) -> jax.Array:
         """The loss of the factorized prior's quantiles, see `entropy.bottleneck_aux_loss`."""

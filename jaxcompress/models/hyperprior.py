@@ -45,11 +45,11 @@ class ScaleHyperprior(CompressionModel):
 
     def hyper_analysis(self, y: jax.Array) -> jax.Array:
         """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of |y|."""
-        return self.h_a(jnp.abs(y))
+        return self._apply(self.h_a, jnp.abs(y))
 
     def hyper_synthesis(self, z_hat: jax.Array) -> jax.Array:
         """Quantized hyper-latent to the side information of y, `[N, h, w, ...]`: h_s."""
-        return self.h_s(z_hat)
+        return self._apply(self.h_s, z_hat)
 
     def gaussian_parameters(self, hyper: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """Scales and means (None: zero) of y, `[N, h, w, M]` each, from the output of `hyper_synthesis`."""
@@ -100,7 +100,7 @@ class MeanScaleHyperprior(ScaleHyperprior):
 
     def hyper_analysis(self, y: jax.Array) -> jax.Array:
         """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of y."""
-        return self.h_a(y)
+        return self._apply(self.h_a, y)
 
     def gaussian_parameters(self, hyper: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """Scales and means of y, `[N, h, w, M]` each, from the output of `hyper_synthesis`."""

@@ -71,7 +71,8 @@ class JointAutoregressive(MeanScaleHyperprior):
             x_hat = jnp.clip(self.synthesis(y_hat), 0, 1)
         else:
             y_hat = self.training_quantizer(y, key=self.make_rng("noise")) if training else ops.quantize(y)
-            parameters = self.entropy_parameters(jnp.concatenate([hyper, self.context_prediction(y_hat)], -1))
+            context = self._apply(self.context_prediction, y_hat)
+            parameters = self._apply(self.entropy_parameters, jnp.concatenate([hyper, context], -1))
             scales, means = jnp.split(parameters, 2, axis=-1)
             _, y_likelihood = self.gaussian_conditional(y, scales, means, training=training)
             x_hat = self.synthesis(y_hat)
@@ -88,8 +89,8 @@ class JointAutoregressive(MeanScaleHyperprior):
         Returns:
             Scales and means, `[M]` each.
         """
-        context = self.context_prediction(window, at_center=True)
-        parameters = self.entropy_parameters(jnp.concatenate([hyper, context])[None, None, None])
+        context = self._apply(self.context_prediction, window, at_center=True)
+        parameters = self._apply(self.entropy_parameters, jnp.concatenate([hyper, context])[None, None, None])
         scales, means = jnp.split(parameters[0, 0, 0], 2)
         return scales, means
 

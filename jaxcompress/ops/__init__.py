@@ -3,8 +3,8 @@
 Conventions, everywhere in this package: images and feature maps are float32 `[N, H, W, C]`, pictures lie in
 [0, 1]; convolution kernels are `[height, width, in, out]` (transposed ones `[height, width, out, in]`); optional
 arguments are keyword-only; random functions take `key`. Convolutions and dot products run at `Precision.HIGHEST`
-unless asked otherwise, since the default of TPUs and of many GPUs (bfloat16 or TF32 products) moves scales across table
-thresholds.
+unless asked otherwise (by `precision=`, or by `jax.default_matmul_precision` around them), since the default of TPUs
+and of many GPUs (bfloat16 or TF32 products) moves scales across table thresholds. Arrays may be bfloat16 where said so.
 """
 
 from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at
@@ -12,10 +12,20 @@ from jaxcompress.ops.gdn import gdn, gdn1, non_negative, non_negative_init
 from jaxcompress.ops.lower_bound import lower_bound
 from jaxcompress.ops.masks import causal_mask, checkerboard_mask
 from jaxcompress.ops.padding import Padding, centered_padding, crop, pad
-from jaxcompress.ops.quantize import add_uniform_noise, quantize, round_ste
+from jaxcompress.ops.quantize import (
+    TRAINING_QUANTIZERS,
+    add_uniform_noise,
+    quantize,
+    round_ste,
+    round_straight_through,
+    soft_round,
+    soft_round_inverse,
+    soft_round_with_noise,
+)
 from jaxcompress.ops.shuffle import pixel_shuffle
 
 __all__ = [
+    "TRAINING_QUANTIZERS",
     "Padding",
     "add_uniform_noise",
     "causal_mask",
@@ -35,4 +45,8 @@ __all__ = [
     "pixel_shuffle",
     "quantize",
     "round_ste",
+    "round_straight_through",
+    "soft_round",
+    "soft_round_inverse",
+    "soft_round_with_noise",
 ]

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcompress.ops.precision import choose_precision
+
 
 def conv2d(
     x: jax.Array,
@@ -20,23 +22,23 @@ def conv2d(
     bias: jax.Array | None = None,
     *,
     stride: int = 1,
-    precision: lax.PrecisionLike = lax.Precision.HIGHEST,
+    precision: lax.PrecisionLike = None,
 ) -> jax.Array:
     """Convolves with `kernel_size // 2` zeros on all four sides.
 
     Args:
-        x: `[N, H, W, in]`.
+        x: `[N, H, W, in]`, float32 or bfloat16, as the kernel.
         kernel: `[k, k, in, out]`, k odd.
         bias: `[out]`, or None.
         stride: step between outputs.
-        precision: of the products.
+        precision: of the products; if not given, that of `jax.default_matmul_precision`, else the highest.
 
     Returns:
         `[N, ceil(H / stride), ceil(W / stride), out]`.
 
     Source: CompressAI `conv` (weight `[out, in, k, k]`).
     """
-    y = _conv(stride, precision, x, kernel)
+    y = _conv(stride, choose_precision(precision), x, kernel)
     return y if bias is None else y + bias
 
 
@@ -46,7 +48,7 @@ def conv2d_transpose(
     bias: jax.Array | None = None,
     *,
     stride: int = 2,
-    precision: lax.PrecisionLike = lax.Precision.HIGHEST,
+    precision: lax.PrecisionLike = None,
 ) -> jax.Array:
     """Transposed convolution whose output is exactly `stride` times as large.
 
@@ -56,14 +58,14 @@ def conv2d_transpose(
             `stride * i - k // 2 + t` receives `kernel[t] @ x[i]`.
         bias: `[out]`, or None.
         stride: upsampling factor.
-        precision: of the products.
+        precision: of the products; if not given, that of `jax.default_matmul_precision`, else the highest.
 
     Returns:
         `[N, stride * H, stride * W, out]`.
 
     Source: CompressAI `deconv` (weight `[in, out, k, k]`, padding k // 2, output_padding stride - 1).
     """
-    y = _conv_transpose(stride, precision, x, kernel)
+    y = _conv_transpose(stride, choose_precision(precision), x, kernel)
     return y if bias is None else y + bias
 
 
@@ -146,7 +148,7 @@ def masked_conv2d(
     bias: jax.Array | None = None,
     *,
     mask: np.ndarray,
-    precision: lax.PrecisionLike = lax.Precision.HIGHEST,
+    precision: lax.PrecisionLike = None,
 ) -> jax.Array:
     """Convolution whose kernel is multiplied by a mask first: a context model over a whole latent.
 
@@ -155,14 +157,14 @@ def masked_conv2d(
         kernel: `[k, k, in, out]`; masked taps count as zero, whatever is stored there.
         bias: `[out]`, or None.
         mask: `[k, k]` of zeros and ones, see `causal_mask` and `checkerboard_mask`.
-        precision: of the products.
+        precision: of the products; if not given, that of `jax.default_matmul_precision`, else the highest.
 
     Returns:
         `[N, H, W, out]`.
 
     Source: CompressAI `MaskedConv2d`, `CheckerboardMaskedConv2d`.
     """
-    return conv2d(x, kernel * mask[:, :, None, None], bias, precision=precision)
+    return conv2d(x, kernel * mask[:, :, None, None].astype(kernel.dtype), bias, precision=precision)
 
 
 def masked_conv2d_at(
@@ -171,7 +173,7 @@ def masked_conv2d_at(
     bias: jax.Array | None = None,
     *,
     mask: np.ndarray,
-    precision: lax.PrecisionLike = lax.Precision.HIGHEST,
+    precision: lax.PrecisionLike = None,
 ) -> jax.Array:
     """The masked convolution at one position, as one dot product over the kept taps.
 
@@ -180,11 +182,13 @@ def masked_conv2d_at(
         kernel: `[k, k, in, out]`.
         bias: `[out]`, or None.
         mask: `[k, k]` of zeros and ones.
-        precision: of the products.
+        precision: of the products; if not given, that of `jax.default_matmul_precision`, else the highest.
 
     Returns:
         `[out]`.
     """
     kept = np.nonzero(mask)
-    y = jnp.dot(window[kept].reshape(-1), kernel[kept].reshape(-1, kernel.shape[-1]), precision=precision)
+    y = jnp.dot(
+        window[kept].reshape(-1), kernel[kept].reshape(-1, kernel.shape[-1]), precision=choose_precision(precision)
+    )
     return y if bias is None else y + bias

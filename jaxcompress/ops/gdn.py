@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcompress.ops.lower_bound import lower_bound
+from jaxcompress.ops.precision import choose_precision
 
 # Added under the root so that the gradient of the square does not vanish at zero.
 _PEDESTAL = (2.0**-18) ** 2
@@ -45,16 +46,16 @@ def gdn(
     gamma: jax.Array,
     *,
     inverse: bool = False,
-    precision: lax.PrecisionLike = lax.Precision.HIGHEST,
+    precision: lax.PrecisionLike = None,
 ) -> jax.Array:
     """Divides each channel by the pooled energy of all: `x_i / sqrt(beta_i + sum_j gamma_ji x_j**2)`.
 
     Args:
-        x: `[..., C]`.
+        x: `[..., C]`, float32 or bfloat16; the pooled energy is float32 in either case.
         beta: `[C]`, effective (positive) values.
         gamma: `[C, C]`, effective (non-negative) values, row = input channel j, column = output channel i.
         inverse: multiply by the root instead of dividing (IGDN).
-        precision: of the products.
+        precision: of the products; if not given, that of `jax.default_matmul_precision`, else the highest.
 
     Returns:
         Array shaped as `x`.
@@ -62,8 +63,8 @@ def gdn(
     Source: Ballé et al. 2016, "Density modeling of images using a generalized normalization transformation";
     CompressAI `GDN`, whose gamma is the transpose.
     """
-    norm = jnp.dot(x**2, gamma, precision=precision) + beta
-    return x * (jnp.sqrt(norm) if inverse else lax.rsqrt(norm))
+    norm = _pool(x**2, gamma, precision) + beta
+    return (x * (jnp.sqrt(norm) if inverse else lax.rsqrt(norm))).astype(x.dtype)
 
 
 def gdn1(
@@ -72,21 +73,31 @@ def gdn1(
     gamma: jax.Array,
     *,
     inverse: bool = False,
-    precision: lax.PrecisionLike = lax.Precision.HIGHEST,
+    precision: lax.PrecisionLike = None,
 ) -> jax.Array:
     """Simplified GDN, without square and root: `x_i / (beta_i + sum_j gamma_ji |x_j|)`.
 
     Args:
-        x: `[..., C]`.
+        x: `[..., C]`, float32 or bfloat16; the pooled energy is float32 in either case.
         beta: `[C]`, effective (positive) values.
         gamma: `[C, C]`, effective (non-negative) values, row = input channel, column = output channel.
         inverse: multiply instead of dividing.
-        precision: of the products.
+        precision: of the products; if not given, that of `jax.default_matmul_precision`, else the highest.
 
     Returns:
         Array shaped as `x`.
 
     Source: Johnston et al. 2019, "Computationally efficient neural image compression"; CompressAI `GDN1`.
     """
-    norm = jnp.dot(jnp.abs(x), gamma, precision=precision) + beta
-    return x * norm if inverse else x / norm
+    norm = _pool(jnp.abs(x), gamma, precision) + beta
+    return (x * norm if inverse else x / norm).astype(x.dtype)
+
+
+def _pool(energy: jax.Array, gamma: jax.Array, precision: lax.PrecisionLike) -> jax.Array:
+    """`energy @ gamma` with products in the type of the energy and sums of at least float32."""
+    return jnp.dot(
+        energy,
+        gamma.astype(energy.dtype),
+        precision=choose_precision(precision),
+        preferred_element_type=jnp.promote_types(energy.dtype, jnp.float32),
+    )

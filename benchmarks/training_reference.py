@@ -1,0 +1,78 @@
+"""CompressAI's training step for `training.py`, in its own environment. It never imports jaxcompress.
+
+One JSON object on a line of standard input asks, one on standard output answers:
+
+    {"command": "build", architecture, n, m, batch, crop, threads, device, layout}    versions
+    {"command": "step"}    loss, and the wall time, CPU time (user and system) and page faults that the step took
+"""
+
+import json
+import resource
+import sys
+import time
+import traceback
+
+import compressai
+import numpy as np
+import torch
+from compressai.losses import RateDistortionLoss
+from compressai.models import JointAutoregressiveHierarchicalPriors, ScaleHyperprior
+from compressai.optimizers import net_aux_optimizer
+
+CLASSES = {"bmshj2018-hyperprior": ScaleHyperprior, "mbt2018": JointAutoregressiveHierarchicalPriors}
+OPTIMIZERS = {"net": {"type": "Adam", "lr": 1e-4}, "aux": {"type": "Adam", "lr": 1e-3}}
+
+built = {}
+
+
+def build(architecture, n, m, batch, crop, threads, device, layout):
+    """Makes the network as initialized, its optimizers and a batch of noise; layout is "NCHW" or "channels_last"."""
+    torch.set_num_threads(threads)
+    # Full float32, as ours computes; by default cuDNN would use TF32 on a GPU.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.manual_seed(0)
+    memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    device = {"cpu": "cpu", "gpu": "cuda"}[device]
+    network = CLASSES[architecture](n, m).to(device).to(memory_format=memory).train()
+    x = np.random.default_rng(0).random((batch, 3, crop, crop), np.float32)
+    built["x"] = torch.from_numpy(x).to(device).contiguous(memory_format=memory)
+    built["network"], built["criterion"] = network, RateDistortionLoss(lmbda=0.01)
+    built["optimizers"] = net_aux_optimizer(network, OPTIMIZERS)
+    return {"compressai": compressai.__version__, "torch": torch.__version__}
+
+
+def step():
+    """One step of CompressAI's `examples/train.py`."""
+    network, x, optimizers = built["network"], built["x"], built["optimizers"]
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    optimizers["net"].zero_grad()
+    optimizers["aux"].zero_grad()
+    loss = built["criterion"](network(x), x)["loss"]
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizers["net"].step()
+    aux_loss = network.aux_loss()
+    aux_loss.backward()
+    optimizers["aux"].step()
+    if x.is_cuda:
+        torch.cuda.synchronize()
+    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"loss": loss.item(), "wall": ended - began, "cpu": cpu, "faults": after.ru_minflt - before.ru_minflt}
+
+
+def main():
+    """Answers until standard input ends."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # nothing that prints may disturb the answers
+    for line in sys.stdin:
+        request = json.loads(line)
+        command = {"build": build, "step": step}[request.pop("command")]
+        try:
+            answer = command(**request)
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""The training loop: one recipe, one folder of data, one folder of results.
+
+The folder of results holds `recipe.json`, `metrics.jsonl`, `checkpoints/`, `samples/`, `tensorboard/` (if tensorboardX
+is installed), and the weights at the last and at the best validation, `last.safetensors` and `best.safetensors`. A run
+that finds checkpoints there goes on from the last one.
+"""
+
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+
+from jaxcompress import __version__, ops
+from jaxcompress.files import write_file
+from jaxcompress.models import CompressionModel
+from jaxcompress.train.checkpoints import Checkpoints
+from jaxcompress.train.data import Batches, hold_out, open_source, training_batches, validation_pictures
+from jaxcompress.train.interruption import Interrupted, Interruption
+from jaxcompress.train.logs import Log, Metrics, NonFiniteError, Progress, psnr_of
+from jaxcompress.train.optimizers import make_plateau
+from jaxcompress.train.parallel import RUNNERS, Runner, replicate
+from jaxcompress.train.recipe import COMPUTE, Recipe
+from jaxcompress.train.step import Step, TrainState, init_state, make_step
+from jaxcompress.train.validation import Validation, export, validate, write_samples
+from jaxcompress.weights import Weights, check_params, load
+
+
+def run(recipe: Recipe, *, data: str | Path, output: str | Path, validation_data: str | Path | None = None) -> Path:
+    """Trains a model, from the beginning or from the last checkpoint in the output folder.
+
+    Args:
+        recipe: see `Recipe`.
+        data: folder of training pictures, see `data.open_source`.
+        output: folder for the results, made if it is not there; one that all processes see.
+        validation_data: folder of pictures to validate with; else the "test" split of `data`; else some pictures of it
+            are held out.
+
+    Returns:
+        The weights file of the finished run.
+
+    Raises:
+        Interrupted: SIGTERM or Ctrl-C stopped the run; it is saved, and the same call goes on.
+        NonFiniteError: the loss became infinite or NaN; the last good checkpoint is kept.
+        ValueError: data or checkpoints do not fit the recipe.
+    """
+    output = Path(output)
+    model = recipe.make_model()
+    _check(recipe, model)
+    runner = RUNNERS[recipe.parallel]()
+    batches, pictures = _open_data(recipe, Path(data), validation_data)
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with Checkpoints(output / "checkpoints") as checkpoints, Interruption(checkpoints) as interruption:
+            return _Run(recipe, output, model, runner, batches, pictures, checkpoints).train(interruption)
+    finally:
+        batches.close()
+
+
+class _Run:
+    """A run between its start, or restart, and its end."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        output: Path,
+        model: CompressionModel,
+        runner: Runner,
+        batches: Batches,
+        pictures: Sequence[np.ndarray],
+        checkpoints: Checkpoints,
+    ):
+        self.recipe, self.output, self.model, self.runner = recipe, output, model, runner
+        self.batches, self.pictures, self.checkpoints = batches, pictures, checkpoints
+        self.leads = jax.process_index() == 0  # writes what is not a checkpoint, and talks
+        self.metrics = Metrics()
+        self.best = math.inf
+        if checkpoints.last_step is None:
+            self.done, self.state = 0, replicate(_initial_state(recipe, model), runner)
+        else:
+            self._resume()
+        if self.leads:
+            write_file(output / "recipe.json", json.dumps(recipe.as_json(), indent=2).encode(), overwrite=True)
+        self.log = Log(output, step=self.done, enabled=self.leads)
+        self.progress = Progress(step=self.done, steps=recipe.steps, batch_size=recipe.batch_size, enabled=self.leads)
+
+    def _resume(self) -> None:
+        shapes = jax.eval_shape(lambda: _initial_state(self.recipe, self.model))
+        self.state, progress = self.checkpoints.restore(shapes, self.runner.sharding)
+        self.done = int(self.state.step)
+        self.batches.restore(progress["batches"])
+        self.metrics.restore(progress["metrics"])
+        self.best = progress["best"] if progress["best"] is not None else math.inf
+
+    def train(self, interruption: Interruption) -> Path:
+        """Runs the steps that are left."""
+        recipe = self.recipe
+        step = self.runner.compile(_make_step(recipe, self.model, self.runner))
+        key = jax.random.key(recipe.seed)
+        try:
+            while self.done < recipe.steps:
+                self.state, values = step(self.state, self.runner.split(next(self.batches)), key)
+                self.done += 1
+                self.metrics.add(self.done, values)
+                self.progress.advance()
+                signal = interruption.requested(self.done)
+                if self._due(recipe.log_every):
+                    self._write_metrics()
+                loss = self._validate() if self._due(recipe.validate_every) else None
+                if self._due(recipe.checkpoint_every) or loss is not None or signal:
+                    self._save(loss)
+                if signal:
+                    raise Interrupted(self.done, signal)
+        except NonFiniteError as error:
+            raise self._explained(error) from error
+        finally:
+            self.progress.close()
+            self.log.close()
+        return self.output / "last.safetensors"
+
+    def _due(self, interval: int) -> bool:
+        return self.done % interval == 0 or self.done == self.recipe.steps
+
+    def _write_metrics(self) -> None:
+        means = self.metrics.means()
+        speed = self.progress.show(self.done, means)
+        values = {f"train/{name}": value for name, value in means.items()}
+        self.log.write(self.done, {**values, "train/psnr": psnr_of(means["mse"]), "pictures_per_second": speed})
+
+    def _validate(self) -> float:
+        """Writes files, weights and samples; returns the loss."""
+        self.metrics.check()  # so that nothing bad is exported
+        self.progress.pause()
+        weights = self._export()
+        share = self.pictures[jax.process_index() :: jax.process_count()]
+        results, decoded = validate(weights, self.model, share)
+        result = _mean_over_processes(results, count=len(self.pictures))
+        loss = result.loss(lmbda=self.recipe.weight_of_distortion, metric=self.recipe.metric)
+        if self.leads:
+            weights.save(self.output / "last.safetensors", overwrite=True)
+            if loss < self.best:
+                weights.save(self.output / "best.safetensors", overwrite=True)
+            write_samples(self.output / "samples" / f"step-{self.done:08}.png", share, decoded)
+        self.best = min(self.best, loss)
+        self.state = self._with_plateau(loss)
+        figures = {f"validation/{name}": value for name, value in dataclasses.asdict(result).items()}
+        self.log.write(self.done, {"validation/loss": loss, **{n: v for n, v in figures.items() if not math.isnan(v)}})
+        self.progress.say(
+            f"step {self.done}: validation {result.bpp:.4f} bpp, {result.psnr:.3f} dB, MS-SSIM {result.ms_ssim:.4f}, "
+            f"loss {loss:.4f}{' (best)' * (loss == self.best)}"
+        )
+        self.progress.proceed()
+        return loss
+
+    def _export(self) -> Weights:
+        recipe = self.recipe
+        origin = {
+            "quality": recipe.quality,
+            "metric": recipe.metric,
+            "lambda": recipe.weight_of_distortion,
+            "steps": self.done,
+            "training_data": recipe.training_data,
+            "licence": recipe.licence,
+            "source": f"jaxcompress {__version__}",
+        }
+        metadata = {name: value for name, value in origin.items() if value not in (None, "")}
+        return export(recipe.architecture, self.model, jax.device_get(self.state.averaged), metadata=metadata)
+
+    def _with_plateau(self, loss: float) -> TrainState:
+        if self.recipe.optimizer.schedule != "plateau":
+            return self.state
+        update = make_plateau(self.recipe.optimizer).update
+        advance = jax.jit(
+            lambda plateau, value: update({}, plateau, value=value)[1], out_shardings=self.runner.sharding
+        )
+        return self.state.replace(plateau=advance(self.state.plateau, jnp.float32(loss)))
+
+    def _save(self, loss: float | None) -> None:
+        progress = {
+            "batches": self.batches.state(),
+            "metrics": self.metrics.state(),  # raises NonFiniteError: a bad state is never saved
+            "best": self.best if self.best < math.inf else None,
+        }
+        self.checkpoints.save(self.done, self.state, progress, loss=loss)
+
+    def _explained(self, error: NonFiniteError) -> NonFiniteError:
+        self.checkpoints.wait()
+        last = self.checkpoints.last_step
+        kept = f"the checkpoint of step {last} is good and kept" if last is not None else "there is no checkpoint yet"
+        error.args = (
+            f"{error}; {kept}. Go on from it with a lower rate, such as "
+            f"--set optimizer.learning_rate={self.recipe.optimizer.learning_rate / 2:g}",
+        )
+        return error
+
+
+def _check(recipe: Recipe, model: CompressionModel) -> None:
+    for name in ("crop", "validation_crop"):
+        if getattr(recipe, name) % model.stride:
+            raise ValueError(
+                f"{name} is {getattr(recipe, name)}; {recipe.architecture} needs a multiple of {model.stride}"
+            )
+
+
+def _open_data(recipe: Recipe, data: Path, validation_data: str | Path | None) -> tuple[Batches, list[np.ndarray]]:
+    """This process's training batches, and the pictures to validate with."""
+    cache_bytes = int(recipe.cache_gib * 2**30)
+    source = open_source(data, crop=recipe.crop, cache_bytes=cache_bytes)
+    try:
+        others = open_source(validation_data or data, crop=recipe.validation_crop, split="test")
+    except FileNotFoundError:
+        if validation_data is not None:  # a plain folder
+            others = open_source(validation_data, crop=recipe.validation_crop)
+        else:
+            source, others = hold_out(source, min(recipe.validation_pictures, max(len(source) // 10, 1)))
+    batches = training_batches(
+        source,
+        batch_size=recipe.batch_size,
+        crop=recipe.crop,
+        flip=recipe.flip,
+        seed=recipe.seed,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+    return batches, validation_pictures(others, count=recipe.validation_pictures, crop=recipe.validation_crop)
+
+
+def _initial_state(recipe: Recipe, model: CompressionModel) -> TrainState:
+    return init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
+
+
+def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:
+    if not recipe.start:
+        x = jnp.zeros((1, model.stride, model.stride, 3), jnp.float32)
+        return jax.jit(model.init)(jax.random.key(recipe.seed), x)["params"]
+    if recipe.start.endswith(".safetensors"):
+        params = load(recipe.start, model=model).params
+    else:
+        from jaxcompress import convert
+
+        params = convert.from_pytorch(recipe.start).params
+    check_params(params, model)
+    return params
+
+
+def _make_step(recipe: Recipe, model: CompressionModel, runner: Runner) -> Step:
+    quantizer = functools.partial(ops.TRAINING_QUANTIZERS[recipe.quantizer], axis_name=runner.axis_name)
+    model = model.clone(training_quantizer=quantizer, compute_dtype=COMPUTE[recipe.compute])
+    step = make_step(model, recipe.optimizer, loss=recipe.make_loss(), steps=recipe.steps, axis_name=runner.axis_name)
+    if recipe.compute != "tensorfloat32":
+        return step
+
+    def step_with_rounded_factors(*args):
+        with jax.default_matmul_precision("tensorfloat32"):
+            return step(*args)
+
+    return step_with_rounded_factors
+
+
+def _mean_over_processes(results: Sequence[Validation], *, count: int) -> Validation:
+    """Mean over the pictures of all processes, of which this one has some."""
+    figures = np.zeros((4,)) + sum(np.array(dataclasses.astuple(result)) for result in results)
+    if jax.process_count() > 1:
+        figures = np.asarray(multihost_utils.process_allgather(figures)).sum(axis=0)
+    return Validation(*(figures / count).tolist())

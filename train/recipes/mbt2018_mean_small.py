@@ -1,0 +1,17 @@
+"""mbt2018-mean with N=64, M=96: small enough to train on a CPU and to ship."""
+
+from jaxcompress.train import Optimizer, Recipe
+
+recipe = Recipe(
+    architecture="mbt2018-mean",
+    n=64,
+    m=96,
+    lmbda=0.013,
+    optimizer=Optimizer(learning_rate=1e-3, schedule="cosine", warmup_steps=200, quantiles="solved", ema_decay=0.998),
+    steps=20_000,
+    batch_size=4,
+    crop=128,
+    log_every=100,
+    validate_every=2000,
+    checkpoint_every=500,
+)

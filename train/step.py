@@ -1,0 +1,154 @@
+"""The training step: a pure function of state, batch and key."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxcompress.entropy import bottleneck_aux_loss, solve_quantiles
+from jaxcompress.models import CompressionModel, Output
+from jaxcompress.train.losses import RateDistortion
+from jaxcompress.train.optimizers import Optimizer, learning_rate_schedule, make_optimizer, make_plateau
+
+Step = Callable[["TrainState", jax.Array, jax.Array], tuple["TrainState", dict[str, jax.Array]]]
+Loss = Callable[[Output, jax.Array], RateDistortion]
+
+_STEPS_BETWEEN_SOLUTIONS = 100
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a step changes.
+
+    Attributes:
+        step: steps done, int32 scalar.
+        params: parameters of the model, float32.
+        opt_state: state of the optimizer.
+        ema: moving average of the parameters, or None.
+        plateau: state of the plateau schedule; its scale multiplies the learning rate.
+    """
+
+    step: jax.Array
+    params: Any
+    opt_state: Any
+    ema: Any
+    plateau: Any
+
+    @property
+    def averaged(self) -> Any:
+        """The parameters to validate and to export: the moving average if there is one."""
+        return self.params if self.ema is None else self.ema
+
+
+def init_state(params: Any, config: Optimizer, *, steps: int) -> TrainState:
+    """The state before the first step.
+
+    Args:
+        params: parameters of the model.
+        config: see `Optimizer`.
+        steps: length of the run.
+    """
+    params = jax.tree.map(jnp.asarray, params)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        opt_state=make_optimizer(config, steps=steps).init(params),
+        ema=jax.tree.map(jnp.copy, params) if config.ema_decay else None,
+        plateau=make_plateau(config).init({}),
+    )
+
+
+def make_step(
+    model: CompressionModel, config: Optimizer, *, loss: Loss, steps: int, axis_name: str | None = None
+) -> Step:
+    """Makes the training step.
+
+    Args:
+        model: the module; its `training_quantizer` and `compute_dtype` hold for the step.
+        config: see `Optimizer`.
+        loss: what to minimize, `(output, x) -> RateDistortion`, such as `rate_distortion` with a lambda.
+        steps: length of the run, for the schedule.
+        axis_name: mapped axis over which the batch is split (`jax.pmap`, `jax.shard_map`); gradients and metrics are
+            averaged over it. Under `jax.jit` with sharded arrays there is none.
+
+    Returns:
+        A pure function `(state, batch, key) -> (state, metrics)`. The batch is uint8 `[N, H, W, 3]`, or floats in
+        [0, 1]; the key is the run's, from which each step derives its own. Metrics are float32 scalars: loss, bpp,
+        mse, aux_loss, gradient_norm, learning_rate (and ms_ssim).
+
+    Source: CompressAI `examples/train.py`. There the auxiliary loss is taken after the step of the networks; here the
+    gradients of both are taken at the same parameters.
+    """
+    optimizer = make_optimizer(config, steps=steps)
+    schedule = learning_rate_schedule(config, steps=steps)
+
+    def total_loss(params, x, key):
+        output: Any = model.apply({"params": params}, x, training=True, rngs={"noise": key})
+        found = loss(output, x)
+        aux_loss = bottleneck_aux_loss(params["entropy_bottleneck"])
+        metrics = {name: value for name, value in found._asdict().items() if value is not None} | {"aux_loss": aux_loss}
+        return found.loss + aux_loss, metrics  # neither part has a gradient where the other has one
+
+    def gradients_of(params, x, key):
+        gradients, metrics = jax.grad(total_loss, has_aux=True)(params, x, key)
+        return gradients, metrics
+
+    def accumulated(params, x, key):
+        parts = x.reshape(config.accumulate, -1, *x.shape[1:])
+        keys = jax.random.split(key, config.accumulate)
+
+        def add(total, part):
+            return jax.tree.map(jnp.add, total, gradients_of(params, *part)), None
+
+        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(gradients_of, params, x, key))
+        total, _ = lax.scan(add, zeros, (parts, keys))
+        return jax.tree.map(lambda value: value / config.accumulate, total)
+
+    def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+        if batch.shape[0] % config.accumulate:
+            raise ValueError(f"a batch of {batch.shape[0]} cannot be accumulated in {config.accumulate} equal parts")
+        x = batch.astype(jnp.float32) / 255 if batch.dtype == jnp.uint8 else batch
+        key = jax.random.fold_in(key, state.step)
+        gradients, metrics = (accumulated if config.accumulate > 1 else gradients_of)(state.params, x, key)
+        if axis_name is not None:
+            gradients, metrics = lax.pmean((gradients, metrics), axis_name)
+        metrics["gradient_norm"] = optax.tree.norm(_without_quantiles(gradients))
+        metrics["learning_rate"] = schedule(state.step) * state.plateau.scale
+
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, scale=state.plateau.scale)
+        params = optax.apply_updates(state.params, updates)
+        if config.quantiles == "solved":
+            params = _with_quantiles_solved(params, state.step)
+        ema = _average(state.ema, params, state.step, config.ema_decay) if config.ema_decay else None
+        return TrainState(state.step + 1, params, opt_state, ema, state.plateau), metrics
+
+    return step
+
+
+def _average(ema: Any, params: Any, step: jax.Array, decay: float) -> Any:
+    """Moving average whose memory grows with the run at first, so that the beginning does not linger."""
+    weight = jnp.maximum(1 - decay, 9 / (10 + step))
+    return optax.incremental_update(params, ema, weight)
+
+
+def _without_quantiles(gradients: Any) -> Any:
+    prior = {name: g for name, g in gradients["entropy_bottleneck"].items() if name != "quantiles"}
+    return {**gradients, "entropy_bottleneck": prior}
+
+
+def with_solved_quantiles(params: Any) -> Any:
+    """The parameters with the quantiles of the factorized prior solved exactly.
+
+    Args:
+        params: of a model.
+    """
+    prior = params["entropy_bottleneck"]
+    return {**params, "entropy_bottleneck": {**prior, "quantiles": solve_quantiles(prior)}}
+
+
+def _with_quantiles_solved(params: Any, step: jax.Array) -> Any:
+    return lax.cond(step % _STEPS_BETWEEN_SOLUTIONS == 0, with_solved_quantiles, lambda params: params, params)
