@@ -37,7 +37,7 @@ TCMALLOC = "libtcmalloc_minimal.so.4"
 ALLOCATORS = {
     "default": {},
     "hugetlb": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
-    "tcmalloc": {"LD_PRELOAD": TCMALLOC},
+    "tcmalloc": {},  # LD_PRELOAD, with the file of `--tcmalloc`
 }
 WARM_UP = 2  # rounds, the first of which compiles ours
 
@@ -50,41 +50,22 @@ def ours_step(architecture: str, n: int, m: int, batch: int, crop: int) -> Calla
     import jax
     import jax.numpy as jnp
     import numpy as np
-    import optax
 
-    from jaxcompress.entropy import bottleneck_aux_loss
+    from jaxcompress import train
     from jaxcompress.models import create
-    from jaxcompress.train import rate_distortion
 
     model = create(architecture, n=n, m=m)
     x = jnp.asarray(np.random.default_rng(0).random((batch, crop, crop, 3), np.float32))
     params = jax.jit(model.init)(jax.random.key(0), x[:1])["params"]
-
-    def part_of(params):
-        return jax.tree_util.tree_map_with_path(lambda path, _: "aux" if path[-1].key == "quantiles" else "net", params)
-
-    network = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-4))
-    optimizer = optax.multi_transform({"net": network, "aux": optax.adam(1e-3)}, part_of)
-
-    def total_loss(params, key):
-        output = model.apply({"params": params}, x, training=True, rngs={"noise": key})
-        loss = rate_distortion(output, x, lmbda=0.01).loss
-        return loss + bottleneck_aux_loss(params["entropy_bottleneck"]), loss
-
-    @functools.partial(jax.jit, donate_argnums=0)
-    def step(state):
-        params, moments, key = state
-        key, noise_key = jax.random.split(key)
-        gradients, loss = jax.grad(total_loss, has_aux=True)(params, noise_key)
-        updates, moments = optimizer.update(gradients, moments, params)
-        return (optax.apply_updates(params, updates), moments, key), loss
-
-    state = params, optimizer.init(params), jax.random.key(1)
+    optimizer = train.Optimizer(learning_rate=1e-4, aux_learning_rate=1e-3, clip_norm=1.0)
+    loss = functools.partial(train.rate_distortion, lmbda=0.01)
+    step = jax.jit(train.make_step(model, optimizer, loss=loss, steps=1000), donate_argnums=0)
+    state, key = train.init_state(params, optimizer, steps=1000), jax.random.key(1)
 
     def run() -> float:
         nonlocal state
-        state, loss = jax.block_until_ready(step(state))
-        return float(loss)
+        state, metrics = jax.block_until_ready(step(state, x, key))
+        return float(metrics["loss"])
 
     return run
 
@@ -110,7 +91,8 @@ def work() -> None:
         loss = step()
         after, ended = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {"loss": loss, "wall": ended - began, "cpu": cpu, "faults": after.ru_minflt - before.ru_minflt}
+        faults, peak = after.ru_minflt - before.ru_minflt, after.ru_maxrss
+        return {"loss": loss, "wall": ended - began, "cpu": cpu, "faults": faults, "peak": peak}
 
     for line in sys.stdin:
         request = json.loads(line)
@@ -223,6 +205,7 @@ def summarize(steps: dict[str, list[dict]], batch: int) -> list[dict]:
             "wall s": median(name, "wall"),
             "CPU s": median(name, "cpu"),
             "page faults": int(median(name, "faults")),
+            "peak GB": steps[name][-1]["peak"] / 1e6,
             "ours/this, wall": ratio(name, "wall"),
             "ours/this, CPU": ratio(name, "cpu"),
         }
@@ -258,7 +241,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, default=5, help=f"rounds, after {WARM_UP} to warm up (default: %(default)s)"
     )
-    parser.add_argument("--threads", type=int, help="processors for each of the three (default: all)")
+    parser.add_argument("--threads", type=int, help="processors to use, in turn (default: all)")
     parser.add_argument("--allocator", choices=list(ALLOCATORS), default="default", help="(default: %(default)s)")
     parser.add_argument("--tcmalloc", metavar="FILE", default=TCMALLOC, help="of that allocator (default: %(default)s)")
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="(default: %(default)s)")
@@ -272,7 +255,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"--threads is {options.threads}; expected 1 to {processors}")
     if options.crop < 64 or options.crop % 64 or options.batch < 1 or options.steps < 1:
         parser.error("--crop must be a positive multiple of 64, --batch and --steps at least 1")
-    options.error = parser.error
     return options
 
 
@@ -282,9 +264,7 @@ def main(arguments: list[str] | None = None) -> None:
     # The children inherit this, and both XLA and PyTorch take one thread for each processor they may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     result = {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in vars(options).items()
-        if key not in ("error", "json")
+        key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items() if key != "json"
     }
     rounds = len(options.architectures) * len((OURS, NCHW, CHANNELS_LAST)) * (WARM_UP + options.steps)
     tables = {}
@@ -293,7 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
             try:
                 steps, result["versions"] = compare(architecture, options, progress)
             except ContestantError as error:
-                options.error(str(error))
+                sys.exit(f"training.py: {error}")
             tables[architecture] = summarize(steps, options.batch)
             result[architecture] = {"summary": tables[architecture], "steps": steps}
     print(", ".join(f"{name} {version}" for name, version in result["versions"].items()))

@@ -3,7 +3,7 @@
 One JSON object on a line of standard input asks, one on standard output answers:
 
     {"command": "build", architecture, n, m, batch, crop, threads, device, layout}    versions
-    {"command": "step"}    loss, and the wall time, CPU time (user and system) and page faults that the step took
+    {"command": "step"}    loss; wall and CPU time and page faults of the step; peak memory so far, in kB
 """
 
 import json
@@ -58,7 +58,8 @@ def step():
         torch.cuda.synchronize()
     after, ended = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"loss": loss.item(), "wall": ended - began, "cpu": cpu, "faults": after.ru_minflt - before.ru_minflt}
+    faults, peak = after.ru_minflt - before.ru_minflt, after.ru_maxrss
+    return {"loss": loss.item(), "wall": ended - began, "cpu": cpu, "faults": faults, "peak": peak}
 
 
 def main():

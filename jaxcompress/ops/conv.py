@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcompress.ops.kernel_gradient import kernel_gradient
 from jaxcompress.ops.precision import choose_precision
 
 
@@ -114,14 +115,6 @@ def _phase_taps(size: int, stride: int, phase: int) -> tuple[slice, tuple[int, i
     return slice(first, size, stride), (count - 1 - shift, shift)
 
 
-def _kernel_gradient(stride, precision, x, kernel, g):
-    """Gradient of `_conv(x, kernel)` in direction `g` with respect to the kernel, as XLA does it."""
-    padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
-    linear = functools.partial(_plain_conv, x, stride=stride, padding=padding, layout="HWIO", precision=precision)
-    (gradient,) = jax.linear_transpose(linear, kernel)(g)
-    return gradient
-
-
 def _keep_operands(apply):
     return lambda stride, precision, x, kernel: (apply(stride, precision, x, kernel), (x, kernel))
 
@@ -130,12 +123,14 @@ def _conv_backward(stride, precision, operands, g):
     x, kernel = operands
     # An odd side leaves the transposed convolution a row longer than the input was.
     upsampled = _conv_transpose(stride, precision, g, kernel)[:, : x.shape[1], : x.shape[2]]
-    return upsampled, _kernel_gradient(stride, precision, x, kernel, g)
+    return upsampled, kernel_gradient(x, g, size=kernel.shape[0], stride=stride, precision=precision)
 
 
 def _conv_transpose_backward(stride, precision, operands, g):
     x, kernel = operands
-    return _conv(stride, precision, g, kernel), _kernel_gradient(stride, precision, g, kernel, x)
+    return _conv(stride, precision, g, kernel), kernel_gradient(
+        g, x, size=kernel.shape[0], stride=stride, precision=precision
+    )
 
 
 _conv.defvjp(_keep_operands(_conv), _conv_backward)

@@ -109,7 +109,9 @@ def soft_round_inverse(y: jax.Array, alpha: float) -> jax.Array:
         Array shaped as `y`.
     """
     middle = jnp.floor(y) + 0.5
-    return middle + jnp.arctanh((y - middle) * (2 * math.tanh(alpha / 2))) / alpha
+    # Below one, where arctanh is infinite: for a steepness above 16 float32 rounds tanh(alpha / 2) to it.
+    stretched = jnp.clip((y - middle) * (2 * math.tanh(alpha / 2)), -1 + 2**-23, 1 - 2**-23)
+    return middle + jnp.arctanh(stretched) / alpha
 
 
 def soft_round_with_noise(
