@@ -1,6 +1,7 @@
 """Writing files so that nothing is lost or left half-written."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def check_writable(path: str | Path, *, overwrite: bool) -> None:
 def _holds_something(path: Path) -> bool:
     """Whether writing would lose something: a file or a link, but not a device or a pipe."""
     return path.is_symlink() or path.is_file()
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Removes the temporary files of `write_file` in a process that was killed; nothing else may be writing there.
+
+    Args:
+        folder: where it wrote to; nothing happens if there is none.
+    """
+    for path in Path(folder).glob(".*.part"):
+        if re.fullmatch(r"\.[0-9a-f]{8}\.part", path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_file(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:

@@ -1,22 +1,29 @@
 """Checkpoints with Orbax: asynchronous, the last two and the best one kept, restorable onto other devices."""
 
+import json
+import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore
 from jax.sharding import Sharding
 
 from jaxcompress.train.step import TrainState
 
 _KEPT = 2
+_CHECKSUM = "checksum"
 
 
 class Checkpoints:
     """The checkpoints of a run, in one folder. A context: on leaving, what is being saved is finished.
 
-    A checkpoint is written under a temporary name and renamed, so a process that is killed leaves the one before it.
+    A checkpoint is written under a temporary name and renamed, so a process that is killed leaves the one before it. It
+    carries a checksum, so one that was damaged later is not trained from.
 
     Args:
         folder: made if it is not there.
@@ -70,7 +77,8 @@ class Checkpoints:
         """
         if step == self.last_step:
             return
-        items = ocp.args.Composite(state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(dict(progress)))
+        progress = {**progress, _CHECKSUM: _checksum(state, progress)}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(progress))
         self._manager.save(step, args=items, metrics=None if loss is None else {"loss": loss})
 
     def restore(self, like: TrainState, sharding: Sharding) -> tuple[TrainState, dict[str, Any]]:
@@ -84,18 +92,32 @@ class Checkpoints:
             State and progress.
 
         Raises:
-            ValueError: the checkpoint is of another model or optimizer.
+            ValueError: the checkpoint is of another model or optimizer, or is damaged.
         """
+        step = self.last_step
         wanted = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), like)
         items = ocp.args.Composite(state=ocp.args.StandardRestore(wanted), progress=ocp.args.JsonRestore())
+        if damage := _find_damage(self.folder / str(step)):
+            raise ValueError(self._damaged(damage))
         try:
-            restored = self._manager.restore(self.last_step, args=items)
-        except (ValueError, KeyError) as error:
-            raise ValueError(
-                f"the checkpoint of step {self.last_step} in {self.folder} does not fit the recipe's model and "
-                f"optimizer; train another model in another folder ({str(error).partition('. ')[0]})"
-            ) from error
-        return restored["state"], restored["progress"]
+            restored = self._manager.restore(step, args=items)
+        except (ValueError, KeyError, OSError) as error:
+            if difference := _first_difference(str(error)):
+                raise ValueError(
+                    f"the checkpoint of step {step} in {self.folder} does not fit the recipe's model and optimizer "
+                    f"({difference}); go on with the recipe it was saved with, or train in another folder"
+                ) from error
+            raise ValueError(self._damaged(str(error).partition(". ")[0])) from error
+        state, progress = restored["state"], restored["progress"]
+        saved = progress.pop(_CHECKSUM, None)
+        if saved not in (None, _checksum(state, progress)):  # None: saved before there were checksums
+            raise ValueError(self._damaged("the values are not those that were saved"))
+        return state, progress
+
+    def _damaged(self, why: str) -> str:
+        step, before = self.last_step, self.steps[:-1]
+        then = f"to go on from step {before[-1]}" if before else "to start from the beginning"
+        return f"the checkpoint of step {step} is damaged: {why}; delete the folder {self.folder / str(step)} {then}"
 
     def wait(self) -> None:
         """Returns when what is being saved is on disk."""
@@ -108,3 +130,35 @@ class Checkpoints:
             step: steps done.
         """
         return self._manager.reached_preemption(step)
+
+
+def _checksum(state: TrainState, progress: Mapping[str, Any]) -> int:
+    """CRC-32 of all values; the state is the same on every device."""
+    checksum = zlib.crc32(json.dumps(progress).encode())
+    for array in jax.tree.leaves(state):
+        checksum = zlib.crc32(np.ascontiguousarray(array.addressable_data(0)), checksum)
+    return checksum
+
+
+def _find_damage(folder: Path) -> str | None:
+    """What cannot be read of a checkpoint. Reads it all: Orbax, which reads in parallel, fails with many tracebacks."""
+    for name in ("progress/metadata", "state/_METADATA", "state/manifest.ocdbt"):
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+    try:
+        for name in ("progress/metadata", "state/_METADATA"):
+            json.loads((folder / name).read_bytes())
+        store = tensorstore.KvStore.open({"driver": "ocdbt", "base": f"file://{folder.absolute()}/state/"}).result()
+        for key in store.list().result():
+            store.read(key).result()
+    except ValueError as error:
+        return re.sub(r"\s*\[(source|tensorstore).*", "", str(error), flags=re.DOTALL)
+    return None
+
+
+def _first_difference(message: str) -> str | None:
+    """The essence of what Orbax says, at length, of trees and shapes that do not match; None if it says otherwise."""
+    if path := re.search(r"tree structures do not match.*?^([\w.]+):$", message, re.MULTILINE | re.DOTALL):
+        return f"they differ in {path[1]}"
+    shapes = re.match(r"Requested shape.*?not compatible with the stored shape: \([^)]*\)", message)
+    return shapes[0] if shapes else None

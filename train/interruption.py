@@ -1,7 +1,10 @@
 """Being asked to stop: a run finishes its step, saves, and leaves."""
 
+import os
 import signal
+import threading
 from types import FrameType
+from typing import Any
 
 import jax
 
@@ -23,19 +26,26 @@ class Interrupted(Exception):
 class Interruption:
     """Catches SIGTERM (a machine is taken away) and SIGINT (Ctrl-C). A second signal acts at once, as it would else.
 
+    Python handles a signal when the call into compiled code that it came in has returned: after the compilation of the
+    first step, say. What the process was started to ignore, as shells start jobs in the background to ignore Ctrl-C, it
+    goes on to ignore.
+
     Of several processes some may be told and others not, so there JAX's own service decides at which step all of them
-    stop; it listens to SIGTERM itself.
+    stop. It listens to SIGTERM itself, for good, so a second one changes nothing; Ctrl-C is passed on to it.
     """
 
     def __init__(self, checkpoints: Checkpoints):
         self._checkpoints = checkpoints
+        self._several = jax.process_count() > 1
         self._received: int | None = None
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
-        """Starts to listen."""
-        numbers = [signal.SIGTERM, signal.SIGINT] if jax.process_count() == 1 else []
-        self._previous = {number: signal.signal(number, self._receive) for number in numbers}
+        """Starts to listen, if this is the main thread; in others Python has no signals."""
+        numbers = (signal.SIGINT,) if self._several else (signal.SIGTERM, signal.SIGINT)
+        if threading.current_thread() is threading.main_thread():
+            listened = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+            self._previous = {number: signal.signal(number, self._receive) for number in listened}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,15 +58,17 @@ class Interruption:
         Args:
             step: steps done.
         """
-        if jax.process_count() > 1:
-            return signal.SIGTERM if self._checkpoints.reached_preemption(step) else None
+        if self._several:
+            return (self._received or signal.SIGTERM) if self._checkpoints.reached_preemption(step) else None
         return self._received
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self._received = number
         self._restore()
+        if self._several:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _restore(self) -> None:
         for number, previous in self._previous.items():
-            signal.signal(number, previous)  # type: ignore[arg-type]
+            signal.signal(number, signal.SIG_DFL if previous is None else previous)  # None: not set by Python
         self._previous = {}

@@ -71,7 +71,7 @@ class Metrics:
     def state(self) -> dict[str, Any]:
         """What has been added since the last line, as JSON values."""
         self.check()
-        return {"sums": self._sums, "count": self._count}
+        return {"sums": dict(self._sums), "count": self._count}  # a copy: it is written while steps go on
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes back to a `state`."""

@@ -19,7 +19,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from jaxcompress import __version__, ops
-from jaxcompress.files import write_file
+from jaxcompress.files import remove_leftovers, write_file
 from jaxcompress.models import CompressionModel
 from jaxcompress.train.checkpoints import Checkpoints
 from jaxcompress.train.data import Batches, hold_out, open_source, training_batches, validation_pictures
@@ -51,6 +51,11 @@ def run(recipe: Recipe, *, data: str | Path, output: str | Path, validation_data
         NonFiniteError: the loss became infinite or NaN; the last good checkpoint is kept.
         ValueError: data or checkpoints do not fit the recipe.
     """
+    for folder in (data, output, validation_data):
+        if "://" in str(folder):
+            raise ValueError(
+                f"{folder} is an address; expected a folder: mount the bucket (gcsfuse, say) and give its path"
+            )
     output = Path(output)
     model = recipe.make_model()
     _check(recipe, model)
@@ -87,6 +92,8 @@ class _Run:
         else:
             self._resume()
         if self.leads:
+            for folder in (output, output / "samples"):
+                remove_leftovers(folder)
             write_file(output / "recipe.json", json.dumps(recipe.as_json(), indent=2).encode(), overwrite=True)
         self.log = Log(output, step=self.done, enabled=self.leads)
         self.progress = Progress(step=self.done, steps=recipe.steps, batch_size=recipe.batch_size, enabled=self.leads)
@@ -180,7 +187,7 @@ class _Run:
         advance = jax.jit(
             lambda plateau, value: update({}, plateau, value=value)[1], out_shardings=self.runner.sharding
         )
-        return self.state.replace(plateau=advance(self.state.plateau, jnp.float32(loss)))
+        return self.state.replace(plateau=advance(jax.device_get(self.state.plateau), jnp.float32(loss)))
 
     def _save(self, loss: float | None) -> None:
         progress = {
@@ -188,7 +195,7 @@ class _Run:
             "metrics": self.metrics.state(),  # raises NonFiniteError: a bad state is never saved
             "best": self.best if self.best < math.inf else None,
         }
-        self.checkpoints.save(self.done, self.state, progress, loss=loss)
+        self.checkpoints.save(self.done, _of_all_processes(self.state, self.runner), progress, loss=loss)
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
         self.checkpoints.wait()
@@ -207,6 +214,8 @@ def _check(recipe: Recipe, model: CompressionModel) -> None:
             raise ValueError(
                 f"{name} is {getattr(recipe, name)}; {recipe.architecture} needs a multiple of {model.stride}"
             )
+    if recipe.batch_size % jax.device_count():
+        raise ValueError(f"batch_size is {recipe.batch_size}; {jax.device_count()} devices need a multiple of that")
 
 
 def _open_data(recipe: Recipe, data: Path, validation_data: str | Path | None) -> tuple[Batches, list[np.ndarray]]:
@@ -234,6 +243,14 @@ def _open_data(recipe: Recipe, data: Path, validation_data: str | Path | None) -
 
 def _initial_state(recipe: Recipe, model: CompressionModel) -> TrainState:
     return init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
+
+
+def _of_all_processes(state: TrainState, runner: Runner) -> TrainState:
+    """The state as a checkpoint wants it: of several processes, each has arrays of its own after `jax.pmap`."""
+    if jax.process_count() == 1 or not state.step.is_fully_addressable:
+        return state
+    values = jax.device_get(state)
+    return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, runner.sharding, lambda i: x[i]), values)
 
 
 def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:

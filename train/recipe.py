@@ -128,7 +128,7 @@ class Recipe:
 
 def bundled_recipes() -> dict[str, Path]:
     """The recipes in the package, by name."""
-    return {path.stem: path for path in sorted(_FOLDER.glob("*.py"))}
+    return {path.stem.replace("_", "-"): path for path in sorted(_FOLDER.glob("*.py"))}
 
 
 def load_recipe(name: str) -> Recipe:

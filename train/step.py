@@ -1,5 +1,6 @@
 """The training step: a pure function of state, batch and key."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from jaxcompress.models import CompressionModel, Output
 from jaxcompress.train.losses import RateDistortion
 from jaxcompress.train.optimizers import Optimizer, learning_rate_schedule, make_optimizer, make_plateau
 
-Step = Callable[["TrainState", jax.Array, jax.Array], tuple["TrainState", dict[str, jax.Array]]]
+Step = Callable[["TrainState", Any, jax.Array], tuple["TrainState", dict[str, jax.Array]]]
 Loss = Callable[[Output, jax.Array], RateDistortion]
 
 _STEPS_BETWEEN_SOLUTIONS = 100
@@ -80,22 +81,18 @@ def make_step(
         [0, 1]; the key is the run's, from which each step derives its own. Metrics are float32 scalars: loss, bpp,
         mse, aux_loss, gradient_norm, learning_rate (and ms_ssim).
 
-    Source: CompressAI `examples/train.py`. There the auxiliary loss is taken after the step of the networks; here the
-    gradients of both are taken at the same parameters.
+    Source: CompressAI `examples/train.py`. As there, the networks move first, and the auxiliary loss of the quantiles
+    is that of the densities they moved to.
     """
     optimizer = make_optimizer(config, steps=steps)
     schedule = learning_rate_schedule(config, steps=steps)
 
-    def total_loss(params, x, key):
+    def loss_and_metrics(params, x, key):
         output: Any = model.apply({"params": params}, x, training=True, rngs={"noise": key})
         found = loss(output, x)
-        aux_loss = bottleneck_aux_loss(params["entropy_bottleneck"])
-        metrics = {name: value for name, value in found._asdict().items() if value is not None} | {"aux_loss": aux_loss}
-        return found.loss + aux_loss, metrics  # neither part has a gradient where the other has one
+        return found.loss, {name: value for name, value in found._asdict().items() if value is not None}
 
-    def gradients_of(params, x, key):
-        gradients, metrics = jax.grad(total_loss, has_aux=True)(params, x, key)
-        return gradients, metrics
+    gradients_of = jax.grad(loss_and_metrics, has_aux=True)  # zero for the quantiles: the objective does not see them
 
     def accumulated(params, x, key):
         parts = x.reshape(config.accumulate, -1, *x.shape[1:])
@@ -116,10 +113,17 @@ def make_step(
         gradients, metrics = (accumulated if config.accumulate > 1 else gradients_of)(state.params, x, key)
         if axis_name is not None:
             gradients, metrics = lax.pmean((gradients, metrics), axis_name)
-        metrics["gradient_norm"] = optax.tree.norm(_without_quantiles(gradients))
+        metrics["gradient_norm"] = optax.tree.norm(gradients)
         metrics["learning_rate"] = schedule(state.step) * state.plateau.scale
 
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, scale=state.plateau.scale)
+        # Where the networks move to decides the gradient of the quantiles, so there are two updates, and the second is
+        # the one that counts. The networks' part is the same in both, and the compiler computes it once.
+        update = functools.partial(
+            optimizer.update, state=state.opt_state, params=state.params, scale=state.plateau.scale
+        )
+        moved = optax.apply_updates(state.params, update(gradients)[0])
+        metrics["aux_loss"], aux_gradients = jax.value_and_grad(bottleneck_aux_loss)(moved["entropy_bottleneck"])
+        updates, opt_state = update(_with_quantiles(gradients, aux_gradients["quantiles"]))
         params = optax.apply_updates(state.params, updates)
         if config.quantiles == "solved":
             params = _with_quantiles_solved(params, state.step)
@@ -135,19 +139,17 @@ def _average(ema: Any, params: Any, step: jax.Array, decay: float) -> Any:
     return optax.incremental_update(params, ema, weight)
 
 
-def _without_quantiles(gradients: Any) -> Any:
-    prior = {name: g for name, g in gradients["entropy_bottleneck"].items() if name != "quantiles"}
-    return {**gradients, "entropy_bottleneck": prior}
-
-
 def with_solved_quantiles(params: Any) -> Any:
     """The parameters with the quantiles of the factorized prior solved exactly.
 
     Args:
         params: of a model.
     """
-    prior = params["entropy_bottleneck"]
-    return {**params, "entropy_bottleneck": {**prior, "quantiles": solve_quantiles(prior)}}
+    return _with_quantiles(params, solve_quantiles(params["entropy_bottleneck"]))
+
+
+def _with_quantiles(params: Any, quantiles: jax.Array) -> Any:
+    return {**params, "entropy_bottleneck": {**params["entropy_bottleneck"], "quantiles": quantiles}}
 
 
 def _with_quantiles_solved(params: Any, step: jax.Array) -> Any:

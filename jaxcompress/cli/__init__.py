@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:2] == ["train", "pack"]:  # a command below a command that takes a name of its own
         words[:2] = ["train-pack"]
-    args = build_parser().parse_args(words)
     try:
+        args = build_parser().parse_args(words)
         return args.run(args) or 0
     except Exception as error:
         if os.environ.get("JAXCOMPRESS_TRACEBACK"):

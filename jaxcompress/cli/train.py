@@ -13,8 +13,8 @@ def add_parser(commands: Any) -> None:
         "train",
         run,
         help="train a model, or go on with a run that was stopped",
-        example="jaxcompress train mbt2018_mean --data pictures --out run\n"
-        "  jaxcompress train mbt2018_mean --data pictures --out run --set quality=3 --set optimizer.schedule=cosine\n"
+        example="jaxcompress train mbt2018-mean --data pictures --out run\n"
+        "  jaxcompress train mbt2018-mean --data pictures --out run --set quality=3 --set optimizer.schedule=cosine\n"
         "  jaxcompress train my_recipe.py --data shards --out run --coordinator host0:1234 --num-processes 4 "
         "--process-id 0\n"
         "  jaxcompress train pack pictures -o shards      (see jaxcompress train pack --help)\n"

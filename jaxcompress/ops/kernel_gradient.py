@@ -74,17 +74,18 @@ def _sum_of_products(x, g, *, size, stride, precision):
     blocks = _blocks(x, size, stride, rows, columns)  # [N, rows + more, stride, columns + more, stride * channels]
     g = g.reshape(-1, out)
 
-    def product(row: int, block: int) -> jax.Array:
-        """Taps of one row of the kernel: `[taps, channels, out]`."""
+    def seen_by(row: int, block: int) -> jax.Array:
+        """What the taps of one row of the kernel, in one block, multiply: `[N * rows * columns, taps * channels]`."""
         taps = min(stride, size - block * stride)
         first, phase = divmod(row, stride)
         seen = blocks[:, first : first + rows, phase, block : block + columns, : taps * channels]
-        return lax.dot_general(
-            seen.reshape(n * rows * columns, -1), g, (((0,), (0,)), ((), ())), precision=precision
-        ).reshape(taps, channels, out)
+        return seen.reshape(n * rows * columns, -1)
 
-    across = range(math.ceil(size / stride))
-    return jnp.stack([jnp.concatenate([product(row, block) for block in across]) for row in range(size)])
+    seen = [seen_by(row, block) for row in range(size) for block in range(math.ceil(size / stride))]
+    if channels <= _NARROW:  # too few for a product of their own
+        seen = [jnp.concatenate(seen, axis=-1)]
+    products = [lax.dot_general(part, g, (((0,), (0,)), ((), ())), precision=precision) for part in seen]
+    return jnp.concatenate(products).reshape(size, size, channels, out)
 
 
 def _blocks(x, size, stride, rows, columns):

@@ -1,0 +1,123 @@
+"""A run that is stopped, however it is, and started again is the run that was never stopped."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from jaxcompress.train.interruption import Interruption
+
+
+def test_a_run_that_was_terminated_and_killed_gives_the_same_results(training, tmp_path, helpers, assert_same_run):
+    out = tmp_path / "run"
+    run = training.start(out)
+    run.wait_for_step(6)
+    assert run.stop(signal.SIGTERM) == 143
+    *_, last = run.error.read_text().splitlines()
+    step = max(helpers.checkpoints_of(out))
+    assert (
+        last
+        == f"jaxcompress: stopped by SIGTERM after step {step}, which is saved; the same command goes on from there"
+    )
+    assert 6 <= step < 40
+    run = training.start(out)
+    run.wait_for_step(step + 3 - step % 3)  # its first line
+    run.wait_for_step(24)
+    assert run.stop(signal.SIGKILL) == -signal.SIGKILL
+    training.finish(out)
+    assert_same_run(out)
+
+
+def test_ctrl_c_while_the_first_step_compiles_stops_after_it(training, tmp_path, helpers):
+    out = tmp_path / "run"
+    run = training.start(out)
+    run.wait_for((out / "recipe.json").exists)
+    assert run.stop(signal.SIGINT) == 130
+    assert run.error.read_text().splitlines()[-1].startswith("jaxcompress: stopped by SIGINT after step 1, ")
+    assert helpers.checkpoints_of(out) == [1]
+
+
+def test_what_a_killed_process_was_writing_is_removed(training, finished):
+    for folder in (finished, finished / "samples"):
+        (folder / ".0123abcd.part").write_bytes(b"half")
+    (finished / "checkpoints" / "45.orbax-checkpoint-tmp").mkdir()
+    (finished / ".mine.part").write_bytes(b"")
+    training.finish(finished)
+    assert [path.name for path in finished.rglob("*.part")] == [".mine.part"]
+    assert not list(finished.rglob("*orbax*"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ten_kills_at_any_moment_change_nothing(training, tmp_path, helpers):
+    steps = ("--set", "steps=150")
+    expected, out = tmp_path / "expected", tmp_path / "run"
+    training.finish(expected, *steps)
+    rng, kills = random.Random(0), 0
+    while kills < 10:
+        before = _names(out)
+        run = training.start(out, *steps)
+        # A new checkpoint has been begun, so the kill falls into its writing, or into what comes soon after.
+        run.wait_for(lambda before=before: _names(out) - before)
+        time.sleep(rng.choice([0, rng.uniform(0, 0.2), rng.uniform(0, 1.5)]))
+        assert run.stop(signal.SIGKILL) == -signal.SIGKILL, "the run ended before it was killed ten times"
+        kills += 1
+    training.finish(out, *steps)
+    assert helpers.metrics_of(out) == helpers.metrics_of(expected)
+    for name in ("last.safetensors", "best.safetensors", "recipe.json"):
+        assert (out / name).read_bytes() == (expected / name).read_bytes()
+    assert helpers.checkpoints_of(out) == helpers.checkpoints_of(expected)
+    assert not list(out.rglob("*.part"))
+
+
+def _names(out):
+    folder = out / "checkpoints"
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_a_run_goes_on_with_another_number_of_devices(training, tmp_path, helpers, assert_same_run, parallel):
+    out, options = tmp_path / "run", ("--set", f"parallel={parallel}")
+    for devices, step in ((4, 9), (2, 24)):
+        run = training.start(out, *options, devices=devices)
+        run.wait_for_step(step)
+        assert run.stop(signal.SIGTERM) == 143
+        assert max(helpers.checkpoints_of(out)) < 40
+    training.finish(out, *options, devices=1)
+    assert_same_run(out, rtol=1e-5)
+
+
+class _NoCheckpoints:
+    """Stands for `Checkpoints`, which one process does not ask."""
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_the_first_signal_is_noted_and_the_second_acts():
+    with Interruption(_NoCheckpoints()) as interruption:
+        assert interruption.requested(1) is None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.requested(2) == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_listening_ends_with_the_run():
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption(_NoCheckpoints()):
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_an_ignored_signal_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interruption(_NoCheckpoints()) as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.requested(1) is None
