@@ -136,7 +136,7 @@ def _checksum(state: TrainState, progress: Mapping[str, Any]) -> int:
     """CRC-32 of all values; the state is the same on every device."""
     checksum = zlib.crc32(json.dumps(progress).encode())
     for array in jax.tree.leaves(state):
-        checksum = zlib.crc32(np.ascontiguousarray(array.addressable_data(0)), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(array.addressable_data(0)).data, checksum)
     return checksum
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from jaxcompress.files import write_file
 
 
-class NonFiniteError(ArithmeticError):
+class NonFiniteError(ValueError):
     """A loss or a gradient became infinite or not a number.
 
     Attributes:

@@ -33,7 +33,7 @@ class Optimizer:
         quantiles: "learned" by the auxiliary loss, as CompressAI does; or "solved" exactly by bisection every 100
             steps, without an auxiliary loss.
         ema_decay: of the exponential moving average of the parameters that is validated and exported; 0 is none.
-        accumulate: parts that a batch is computed in, one after the other, to save memory.
+        accumulate: parts that a batch is computed in, one after the other, to save memory; each with noise of its own.
     """
 
     learning_rate: float = 1e-4

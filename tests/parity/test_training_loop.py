@@ -1,6 +1,7 @@
 """Ten steps of CompressAI's training loop, recorded by `tests/golden/record_training.py`, and ten of ours."""
 
 import functools
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from jaxcompress.convert import keys
 from jaxcompress.ops import causal_mask
 from jaxcompress.train import Optimizer, init_state, make_step, rate_distortion
 
+RECORDINGS = Path(__file__).parent.parent / "golden"
 STEPS = 10
 LAMBDA = 0.03  # of the recorded losses
 
@@ -18,10 +20,10 @@ pytestmark = pytest.mark.slow  # each network compiles for about half a minute
 
 
 @pytest.fixture(params=["bmshj2018-hyperprior", "mbt2018-mean", "mbt2018"], scope="module")
-def loops(request, golden_of, golden_folder):
+def loops(request, golden_of):
     """The recording of a network, its parameters before, and ours after ten steps with the metrics of each."""
     case = golden_of(request.param)
-    recorded = dict(np.load(golden_folder / f"training-{request.param}.npz"))
+    recorded = dict(np.load(RECORDINGS / f"training-{request.param}.npz"))
     model = case.weights.model().clone(training_quantizer=lambda v, means=None, *, key: v)
     config = Optimizer()  # CompressAI's
     step = jax.jit(make_step(model, config, loss=functools.partial(rate_distortion, lmbda=LAMBDA), steps=STEPS))
