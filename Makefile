@@ -15,7 +15,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m "not slow" -n auto
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n auto
 
 lint: $(VENV)/.installed-dev types
 	$(BIN)/ruff check .

@@ -110,7 +110,7 @@ class Checkpoints:
             raise ValueError(self._damaged(str(error).partition(". ")[0])) from error
         state, progress = restored["state"], restored["progress"]
         saved = progress.pop(_CHECKSUM, None)
-        if saved not in (None, _checksum(state, progress)):  # None: saved before there were checksums
+        if saved != _checksum(state, progress):
             raise ValueError(self._damaged("the values are not those that were saved"))
         return state, progress
 

@@ -87,8 +87,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_what_is_good(training
     assert run.finish() == 2
     error = run.error.read_text().splitlines()[-1]
     assert re.fullmatch(
-        r"jaxcompress: \w+ became (inf|nan) at step 41; the checkpoint of step 40 is good and kept. Go on from it with a "
-        r"lower rate, such as --set optimizer.learning_rate=5e\+29",
+        r"jaxcompress: \w+ became (inf|nan) at step 41; the checkpoint of step 40 is good and kept. Go on from it with "
+        r"a lower rate, such as --set optimizer.learning_rate=5e\+29",
         error,
     )
     assert helpers.checkpoints_of(finished) == [35, 40]
