@@ -56,7 +56,7 @@ def test_eval_forward_gives_compressai_pictures_and_likelihoods(golden):
 
 def test_training_forward_and_gradients_are_compressai_s(golden):
     # The recordings were made with the additive noise forced to zero.
-    model = golden.weights.model().clone(training_quantizer=lambda v, means, *, key: v)
+    model = golden.weights.model().clone(training_quantizer=lambda v, means=None, *, key: v)
 
     @jax.jit
     def loss(params):

@@ -127,7 +127,7 @@ class Training:
         }
         self._count += 1
         log = self.folder / f"run-{self._count}"
-        run = Run([sys.executable, "-c", LAUNCHER, *self.arguments(out, *options)], env, log)
+        run = Run([sys.executable, "-P", "-c", LAUNCHER, *self.arguments(out, *options)], env, log)
         self._runs.append(run)
         return run
 
