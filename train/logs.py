@@ -55,7 +55,8 @@ class Metrics:
         """
         pending, self._pending = self._pending, []
         for (step, _), metrics in zip(pending, jax.device_get([metrics for _, metrics in pending]), strict=True):
-            for name, value in metrics.items():
+            # The loss and the gradient first, for what follows from them says less of the cause.
+            for name, value in sorted(metrics.items(), key=lambda item: item[0] not in ("loss", "gradient_norm")):
                 if not math.isfinite(value):
                     raise NonFiniteError(step, name, float(value))
                 self._sums[name] = self._sums.get(name, 0.0) + float(value)

@@ -5,9 +5,10 @@ is installed), and the weights at the last and at the best validation, `last.saf
 that finds checkpoints there goes on from the last one.
 """
 
+import contextlib
 import dataclasses
 import functools
-import json
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,21 +17,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 from jax.experimental import multihost_utils
 
 from jaxcompress import __version__, ops
-from jaxcompress.files import remove_leftovers, write_file
 from jaxcompress.models import CompressionModel
 from jaxcompress.train.checkpoints import Checkpoints
-from jaxcompress.train.data import Batches, hold_out, open_source, training_batches, validation_pictures
+from jaxcompress.train.data import Batches
+from jaxcompress.train.feed import open_data
+from jaxcompress.train.folder import check_recipe, locked, write_recipe
 from jaxcompress.train.interruption import Interrupted, Interruption
 from jaxcompress.train.logs import Log, Metrics, NonFiniteError, Progress, psnr_of
 from jaxcompress.train.optimizers import make_plateau
-from jaxcompress.train.parallel import RUNNERS, Runner, replicate
+from jaxcompress.train.parallel import RUNNERS, Runner, as_global, replicate
 from jaxcompress.train.recipe import COMPUTE, Recipe
 from jaxcompress.train.step import Step, TrainState, init_state, make_step
 from jaxcompress.train.validation import Validation, export, validate, write_samples
-from jaxcompress.weights import Weights, check_params, load
+from jaxcompress.weights import Weights, check_params, expected_params, load
+
+_logger = logging.getLogger("jaxcompress")
 
 
 def run(recipe: Recipe, *, data: str | Path, output: str | Path, validation_data: str | Path | None = None) -> Path:
@@ -60,13 +65,14 @@ def run(recipe: Recipe, *, data: str | Path, output: str | Path, validation_data
     model = recipe.make_model()
     _check(recipe, model)
     runner = RUNNERS[recipe.parallel]()
-    batches, pictures = _open_data(recipe, Path(data), validation_data)
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with Checkpoints(output / "checkpoints") as checkpoints, Interruption(checkpoints) as interruption:
-            return _Run(recipe, output, model, runner, batches, pictures, checkpoints).train(interruption)
-    finally:
-        batches.close()
+    batches, pictures = open_data(recipe, Path(data), validation_data)
+    with contextlib.ExitStack() as stack:
+        stack.callback(batches.close)
+        if jax.process_index() == 0:
+            stack.enter_context(locked(output))
+        checkpoints = stack.enter_context(Checkpoints(output / "checkpoints"))
+        interruption = stack.enter_context(Interruption(checkpoints))
+        return _Run(recipe, output, model, runner, batches, pictures, checkpoints).train(interruption)
 
 
 class _Run:
@@ -87,21 +93,29 @@ class _Run:
         self.leads = jax.process_index() == 0  # writes what is not a checkpoint, and talks
         self.metrics = Metrics()
         self.best = math.inf
-        if checkpoints.last_step is None:
-            self.done, self.state = 0, replicate(_initial_state(recipe, model), runner)
-        else:
+        self.validation_due = False
+        if resumed := checkpoints.last_step is not None:
+            check_recipe(output, recipe)
             self._resume()
+        else:
+            initial = init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
+            self.done, self.state = 0, replicate(initial, runner)
         if self.leads:
-            for folder in (output, output / "samples"):
-                remove_leftovers(folder)
-            write_file(output / "recipe.json", json.dumps(recipe.as_json(), indent=2).encode(), overwrite=True)
+            write_recipe(output, recipe)
         self.log = Log(output, step=self.done, enabled=self.leads)
         self.progress = Progress(step=self.done, steps=recipe.steps, batch_size=recipe.batch_size, enabled=self.leads)
+        if resumed:
+            finished = self.done >= recipe.steps
+            self.progress.say(f"step {self.done}: {'all steps are done already' if finished else 'going on from here'}")
 
     def _resume(self) -> None:
-        shapes = jax.eval_shape(lambda: _initial_state(self.recipe, self.model))
+        shapes = jax.eval_shape(
+            lambda params: init_state(params, self.recipe.optimizer, steps=self.recipe.steps),
+            traverse_util.unflatten_dict(expected_params(self.model), sep="/"),
+        )
         self.state, progress = self.checkpoints.restore(shapes, self.runner.sharding)
         self.done = int(self.state.step)
+        self.validation_due = progress["validation_due"]
         self.batches.restore(progress["batches"])
         self.metrics.restore(progress["metrics"])
         self.best = progress["best"] if progress["best"] is not None else math.inf
@@ -110,27 +124,30 @@ class _Run:
         """Runs the steps that are left."""
         recipe = self.recipe
         step = self.runner.compile(_make_step(recipe, self.model, self.runner))
-        key = jax.random.key(recipe.seed)
+        key, last = jax.random.key(recipe.seed), self.output / "last.safetensors"
         try:
+            if self.validation_due or (self.done >= recipe.steps and not last.exists()):
+                self._validate()  # a signal came first, or the run was made shorter
             while self.done < recipe.steps:
                 self.state, values = step(self.state, self.runner.split(next(self.batches)), key)
                 self.done += 1
                 self.metrics.add(self.done, values)
                 self.progress.advance()
-                signal = interruption.requested(self.done)
                 if self._due(recipe.log_every):
                     self._write_metrics()
-                loss = self._validate() if self._due(recipe.validate_every) else None
-                if self._due(recipe.checkpoint_every) or loss is not None or signal:
-                    self._save(loss)
-                if signal:
+                self.validation_due = self._due(recipe.validate_every)
+                if signal := interruption.requested(self.done):
+                    self._save(None)
                     raise Interrupted(self.done, signal)
+                loss = self._validate() if self.validation_due else None
+                if self._due(recipe.checkpoint_every) or loss is not None:
+                    self._save(loss)
         except NonFiniteError as error:
             raise self._explained(error) from error
         finally:
             self.progress.close()
             self.log.close()
-        return self.output / "last.safetensors"
+        return last
 
     def _due(self, interval: int) -> bool:
         return self.done % interval == 0 or self.done == self.recipe.steps
@@ -150,6 +167,9 @@ class _Run:
         results, decoded = validate(weights, self.model, share)
         result = _mean_over_processes(results, count=len(self.pictures))
         loss = result.loss(lmbda=self.recipe.weight_of_distortion, metric=self.recipe.metric)
+        if not math.isfinite(loss):
+            raise NonFiniteError(self.done, "the validation loss", loss)
+        self.validation_due = False
         if self.leads:
             weights.save(self.output / "last.safetensors", overwrite=True)
             if loss < self.best:
@@ -169,7 +189,7 @@ class _Run:
     def _export(self) -> Weights:
         recipe = self.recipe
         origin = {
-            "quality": recipe.quality,
+            "quality": recipe.quality if (recipe.n, recipe.m, recipe.lmbda) == (None, None, None) else None,
             "metric": recipe.metric,
             "lambda": recipe.weight_of_distortion,
             "steps": self.done,
@@ -194,17 +214,17 @@ class _Run:
             "batches": self.batches.state(),
             "metrics": self.metrics.state(),  # raises NonFiniteError: a bad state is never saved
             "best": self.best if self.best < math.inf else None,
+            "validation_due": self.validation_due,
         }
-        self.checkpoints.save(self.done, _of_all_processes(self.state, self.runner), progress, loss=loss)
+        self.checkpoints.save(self.done, as_global(self.state, self.runner), progress, loss=loss)
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
         self.checkpoints.wait()
         last = self.checkpoints.last_step
         kept = f"the checkpoint of step {last} is good and kept" if last is not None else "there is no checkpoint yet"
-        error.args = (
-            f"{error}; {kept}. Go on from it with a lower rate, such as "
-            f"--set optimizer.learning_rate={self.recipe.optimizer.learning_rate / 2:g}",
-        )
+        then = "Go on from it" if last is not None else "Start again"
+        lower = f"--set optimizer.learning_rate={self.recipe.optimizer.learning_rate / 2:g}"
+        error.args = (f"{error}; {kept}. {then} with a lower rate, such as {lower}",)
         return error
 
 
@@ -214,43 +234,10 @@ def _check(recipe: Recipe, model: CompressionModel) -> None:
             raise ValueError(
                 f"{name} is {getattr(recipe, name)}; {recipe.architecture} needs a multiple of {model.stride}"
             )
+    if recipe.compute == "tensorfloat32" and jax.default_backend() != "gpu":
+        _logger.warning("compute is tensorfloat32, which only GPUs have: this run computes in float32")
     if recipe.batch_size % jax.device_count():
         raise ValueError(f"batch_size is {recipe.batch_size}; {jax.device_count()} devices need a multiple of that")
-
-
-def _open_data(recipe: Recipe, data: Path, validation_data: str | Path | None) -> tuple[Batches, list[np.ndarray]]:
-    """This process's training batches, and the pictures to validate with."""
-    cache_bytes = int(recipe.cache_gib * 2**30)
-    source = open_source(data, crop=recipe.crop, cache_bytes=cache_bytes)
-    try:
-        others = open_source(validation_data or data, crop=recipe.validation_crop, split="test")
-    except FileNotFoundError:
-        if validation_data is not None:  # a plain folder
-            others = open_source(validation_data, crop=recipe.validation_crop)
-        else:
-            source, others = hold_out(source, min(recipe.validation_pictures, max(len(source) // 10, 1)))
-    batches = training_batches(
-        source,
-        batch_size=recipe.batch_size,
-        crop=recipe.crop,
-        flip=recipe.flip,
-        seed=recipe.seed,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-    return batches, validation_pictures(others, count=recipe.validation_pictures, crop=recipe.validation_crop)
-
-
-def _initial_state(recipe: Recipe, model: CompressionModel) -> TrainState:
-    return init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
-
-
-def _of_all_processes(state: TrainState, runner: Runner) -> TrainState:
-    """The state as a checkpoint wants it: of several processes, each has arrays of its own after `jax.pmap`."""
-    if jax.process_count() == 1 or not state.step.is_fully_addressable:
-        return state
-    values = jax.device_get(state)
-    return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, runner.sharding, lambda i: x[i]), values)
 
 
 def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:

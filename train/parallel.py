@@ -101,6 +101,22 @@ def replicate(tree: Any, runner: Runner) -> Any:
     return jax.jit(functools.partial(jax.tree.map, lambda x: x + 0), out_shardings=runner.sharding)(tree)
 
 
+def as_global(tree: Any, runner: Runner) -> Any:
+    """Arrays as a checkpoint wants them: after `jax.pmap` of several processes each has arrays of its own.
+
+    Args:
+        tree: arrays, equal in every process.
+        runner: that made them.
+
+    Returns:
+        The tree as arrays that belong to all processes; the very tree if it is that already.
+    """
+    if jax.process_count() == 1 or not jax.tree.leaves(tree)[0].is_fully_addressable:
+        return tree
+    values = jax.device_get(tree)
+    return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, runner.sharding, lambda i: x[i]), values)
+
+
 def _mesh(devices: Sequence[jax.Device] | None) -> Mesh:
     return Mesh(np.array(devices if devices is not None else jax.devices()), (AXIS,), axis_types=(AxisType.Auto,))
 

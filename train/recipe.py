@@ -7,6 +7,7 @@ A recipe file is Python with a module docstring (command, hardware, time, expect
 import dataclasses
 import functools
 import importlib.util
+import math
 import sys
 import types
 import typing
@@ -17,8 +18,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxcompress import ops
-from jaxcompress.models import CompressionModel, create
-from jaxcompress.train.losses import quality_lambda, rate_distortion
+from jaxcompress.metrics import MS_SSIM_MIN_SIDE
+from jaxcompress.models import CompressionModel, create, sizes
+from jaxcompress.train.losses import LAMBDAS, quality_lambda, rate_distortion
 from jaxcompress.train.optimizers import Optimizer
 from jaxcompress.train.parallel import RUNNERS
 from jaxcompress.train.step import Loss
@@ -35,7 +37,7 @@ class Recipe:
 
     Attributes:
         architecture: name, see `jaxcompress.models.ARCHITECTURES`; any name if `make_model` is overridden.
-        quality: published quality, which gives n, m and lambda where they are not given.
+        quality: published quality, 1 to 8, which gives n, m and lambda where they are not given.
         n: width of the transforms.
         m: channels of the latent y.
         metric: distortion, "mse" or "ms-ssim".
@@ -94,28 +96,36 @@ class Recipe:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
-        for name in ("steps", "batch_size", "crop", "log_every", "validate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected at least 1")
-        for name in ("validation_pictures", "validation_crop"):
+        counts = ("steps", "batch_size", "crop", "log_every", "validate_every", "checkpoint_every")
+        for name in (*counts, "validation_pictures", "validation_crop"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected at least 1")
         if self.lmbda is None and self.quality is None:
             raise ValueError("lmbda and quality are both missing; give one of them")
-        _ = self.weight_of_distortion
+        if not 0 < self.weight_of_distortion < math.inf:
+            raise ValueError(f"lmbda is {self.lmbda!r}; expected a positive number")
+        if self.metric == "ms-ssim" and min(self.crop, self.validation_crop) < MS_SSIM_MIN_SIDE:
+            raise ValueError(
+                f"crop is {self.crop} and validation_crop {self.validation_crop}; MS-SSIM needs at least "
+                f"{MS_SSIM_MIN_SIDE}"
+            )
 
     @property
     def weight_of_distortion(self) -> float:
         """Lambda: as given, else that of the quality."""
+        if self.metric not in LAMBDAS:
+            raise ValueError(f"metric is {self.metric!r}; expected one of {', '.join(LAMBDAS)}")
         if self.lmbda is not None:
             return self.lmbda
         return quality_lambda(typing.cast(int, self.quality), metric=self.metric)
 
     def make_model(self) -> CompressionModel:
         """The Flax module to train; override it to train your own."""
-        if self.n is not None or self.m is not None:
-            return create(self.architecture, n=self.n, m=self.m)
-        return create(self.architecture, quality=self.quality)
+        n, m = self.n, self.m
+        if self.quality is not None:
+            published = sizes(self.architecture, self.quality)
+            n, m = n if n is not None else published[0], m if m is not None else published[1]
+        return create(self.architecture, n=n, m=m)
 
     def make_loss(self) -> Loss:
         """What to minimize, `(output, x) -> RateDistortion`; override it to minimize something else."""
@@ -151,7 +161,10 @@ def load_recipe(name: str) -> Recipe:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses of the file look for their module there
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path} is no usable recipe: {type(error).__name__}: {error}") from error
     recipe = getattr(module, "recipe", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(f"{path} has no variable `recipe` that is a jaxcompress.train.Recipe (it is {recipe!r})")
@@ -180,8 +193,10 @@ def _replace(config: Any, path: list[str], text: str, setting: str) -> Any:
     types_of = typing.get_type_hints(type(config))
     name = path[0]
     if name not in {field.name for field in dataclasses.fields(config)}:
-        known = ", ".join(field.name for field in dataclasses.fields(config))
-        raise ValueError(f"{setting!r} names {name!r}, which is no setting; there are {known}")
+        known = [field.name for field in dataclasses.fields(config)]
+        if isinstance(config, Recipe):
+            known += [f"optimizer.{field.name}" for field in dataclasses.fields(Optimizer)]
+        raise ValueError(f"{setting!r} names {name!r}, which is no setting; there are {', '.join(known)}")
     if dataclasses.is_dataclass(getattr(config, name)) != (len(path) > 1):
         raise ValueError(f"{setting!r} is no setting of one value; settings of the optimizer are optimizer.KEY=VALUE")
     value = (

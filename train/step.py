@@ -95,7 +95,8 @@ def make_step(
     gradients_of = jax.grad(loss_and_metrics, has_aux=True)  # zero for the quantiles: the objective does not see them
 
     def accumulated(params, x, key):
-        parts = x.reshape(config.accumulate, -1, *x.shape[1:])
+        # Every so many-th picture, so that a part is spread over the devices as the batch is.
+        parts = x.reshape(-1, config.accumulate, *x.shape[1:]).swapaxes(0, 1)
         keys = jax.random.split(key, config.accumulate)
 
         def add(total, part):

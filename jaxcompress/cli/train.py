@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Runs it."""
     from jaxcompress import train
 
-    recipe = train.with_settings(train.load_recipe(args.recipe), args.set)
     train.initialize(coordinator=args.coordinator, num_processes=args.num_processes, process_id=args.process_id)
+    recipe = train.with_settings(train.load_recipe(args.recipe), args.set)
     try:
         path = train.run(recipe, data=args.data, output=args.out, validation_data=args.validation)
     except train.Interrupted as stop:

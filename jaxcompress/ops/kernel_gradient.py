@@ -34,7 +34,9 @@ def kernel_gradient(x: jax.Array, g: jax.Array, *, size: int, stride: int, preci
         `[size, size, in, out]`.
     """
     by_convolution = functools.partial(_by_convolution, size=size, stride=stride, precision=precision)
-    if x.shape[-1] > _NARROW and x.shape[-1] * g.shape[-1] < _WIDE:
+    in_between = x.shape[-1] > _NARROW and x.shape[-1] * g.shape[-1] < _WIDE
+    # A batch that may be split over devices is not gone through picture by picture: it would have to be gathered.
+    if in_between or jax.device_count() > 1:
         return by_convolution(x, g)
     by_products = functools.partial(_by_products, size=size, stride=stride, precision=precision)
     return lax.platform_dependent(x, g, cpu=by_products, default=by_convolution)
@@ -63,8 +65,8 @@ def _by_products(x, g, *, size, stride, precision):
     def add(total, part):
         return total + _sum_of_products(*part, size=size, stride=stride, precision=precision), None
 
-    zeros = jnp.zeros((size, size, x.shape[-1], g.shape[-1]), x.dtype)
-    return lax.scan(add, zeros, parts)[0]
+    zeros = jnp.zeros((size, size, x.shape[-1], g.shape[-1]), _sum_type(x))
+    return lax.scan(add, zeros, parts)[0].astype(x.dtype)
 
 
 def _sum_of_products(x, g, *, size, stride, precision):
@@ -84,8 +86,16 @@ def _sum_of_products(x, g, *, size, stride, precision):
     seen = [seen_by(row, block) for row in range(size) for block in range(math.ceil(size / stride))]
     if channels <= _NARROW:  # too few for a product of their own
         seen = [jnp.concatenate(seen, axis=-1)]
-    products = [lax.dot_general(part, g, (((0,), (0,)), ((), ())), precision=precision) for part in seen]
+    contract = (((0,), (0,)), ((), ()))
+    products = [
+        lax.dot_general(part, g, contract, precision=precision, preferred_element_type=_sum_type(x)) for part in seen
+    ]
     return jnp.concatenate(products).reshape(size, size, channels, out)
+
+
+def _sum_type(x):
+    """At least float32, for a kernel's gradient is a sum over many positions."""
+    return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def _blocks(x, size, stride, rows, columns):

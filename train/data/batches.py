@@ -58,8 +58,9 @@ class Batches(Iterator[np.ndarray]):
         ]
         if changed:
             raise ValueError(
-                f"the state is of other training data: {'; '.join(changed)}; give the data and options it was saved "
-                f"with, or start the stream anew"
+                f"the state is of other training data: {'; '.join(changed)} (names are those of "
+                f"the pictures, without those held out); give the data and options it was saved with, or start the "
+                f"stream anew"
             )
         self._iterator.set_state({"next_index": state["next_batch"]})
 

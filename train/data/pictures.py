@@ -82,17 +82,18 @@ class Pictures:
         """The name of the picture with this number, without its folder's."""
         return self._files.name(self._indices[index])
 
-    def select(self, indices: Sequence[int]) -> "Pictures":
+    def select(self, indices: Sequence[int], *, crop: int | None = None) -> "Pictures":
         """A source of some of the pictures.
 
         Args:
             indices: their numbers here.
+            crop: side that they must have at least; as here if not given.
 
         Returns:
             The source, with a cache of its own.
         """
         chosen = [self._indices[index] for index in indices]
-        return Pictures(self._files, crop=self.crop, indices=chosen, cache_bytes=self._cache_bytes)
+        return Pictures(self._files, crop=crop or self.crop, indices=chosen, cache_bytes=self._cache_bytes)
 
     def fingerprint(self) -> str:
         """A hash of the pictures' names, 16 hex digits."""

@@ -8,12 +8,13 @@ from jaxcompress.train.data.crops import centre_crop
 from jaxcompress.train.data.pictures import Pictures
 
 
-def hold_out(source: Pictures, count: int) -> tuple[Pictures, Pictures]:
+def hold_out(source: Pictures, count: int, *, crop: int | None = None) -> tuple[Pictures, Pictures]:
     """Takes some pictures away from training, evenly spaced, the same in every run.
 
     Args:
         source: all pictures, N of them.
         count: how many to take, 1 to N - 1.
+        crop: side that they must have at least; as in the source if not given.
 
     Returns:
         What is left to train with, and what was taken.
@@ -23,11 +24,12 @@ def hold_out(source: Pictures, count: int) -> tuple[Pictures, Pictures]:
     """
     if not 1 <= count < len(source):
         raise ValueError(
-            f"{count} of {len(source)} pictures cannot be held out; expected at least 1 and fewer than there are"
+            f"{count} of {len(source)} pictures cannot be held out; expected at least 1 and fewer than there are (or "
+            f"give pictures to validate with: --validation DIR)"
         )
     taken = _evenly_spaced(len(source), count)
     left = sorted(set(range(len(source))).difference(taken))
-    return source.select(left), source.select(taken)
+    return source.select(left), source.select(taken, crop=crop)
 
 
 def validation_pictures(source: Pictures, *, count: int, crop: int) -> list[np.ndarray]:

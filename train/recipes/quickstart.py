@@ -17,6 +17,7 @@ recipe = Recipe(
     steps=1000,
     batch_size=4,
     crop=128,
+    validation_crop=128,
     log_every=50,
     validate_every=250,
     checkpoint_every=250,
