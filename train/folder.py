@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,16 @@ def locked(folder: Path) -> Iterator[None]:
         ValueError: another run is at work there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with contextlib.ExitStack() as stack:
         if fcntl is not None:
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)  # which unlocks it
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
                 raise ValueError(f"another run is at work in {folder}; wait for it, or give another folder") from error
+            except OSError:
+                pass  # some network disks cannot lock
         for place in (folder, folder / "samples"):
             remove_leftovers(place)
         yield

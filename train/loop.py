@@ -180,8 +180,9 @@ class _Run:
         figures = {f"validation/{name}": value for name, value in dataclasses.asdict(result).items()}
         self.log.write(self.done, {"validation/loss": loss, **{n: v for n, v in figures.items() if not math.isnan(v)}})
         self.progress.say(
-            f"step {self.done}: validation {result.bpp:.4f} bpp, {result.psnr:.3f} dB, MS-SSIM {result.ms_ssim:.4f}, "
-            f"loss {loss:.4f}{' (best)' * (loss == self.best)}"
+            f"step {self.done}: validation {result.bpp:.4f} bpp, {result.psnr:.3f} dB, "
+            + f"MS-SSIM {result.ms_ssim:.4f}, " * (not math.isnan(result.ms_ssim))
+            + f"loss {loss:.4f}{' (best)' * (loss == self.best)}"
         )
         self.progress.proceed()
         return loss

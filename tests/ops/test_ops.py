@@ -125,6 +125,15 @@ def test_kernel_gradients_by_products_equal_those_by_convolution(stride, size, s
     np.testing.assert_allclose(_by_products(x, g, **options), expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_kernel_gradients_of_bfloat16_are_summed_in_float32():
+    x, g = (jnp.asarray(normal(8, 32, 32, channels), jnp.bfloat16) for channels in (3, 4))
+    options = {"size": 3, "stride": 1, "precision": None}
+    expected = _by_products(x.astype(jnp.float32), g.astype(jnp.float32), **options)
+    found = _by_products(x, g, **options)
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_allclose(found.astype(jnp.float32), expected, rtol=2**-8)
+
+
 def test_second_derivatives_of_convolutions_exist():
     x, kernel = normal(1, 4, 4, 2), normal(3, 3, 2, 2)
 

@@ -292,3 +292,13 @@ def test_without_grain_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
     with pytest.raises(ImportError, match=r"needs grain .*pip install 'jaxcompress\[train\]'"):
         training_batches(open_source(tmp_path, crop=8), batch_size=1, crop=8, seed=0)
+
+
+def test_held_out_pictures_may_have_to_be_larger_than_those_to_train_with(tmp_path, caplog):
+    for name, side in (("a", 20), ("b", 40), ("c", 40), ("d", 20)):
+        save(tmp_path / f"{name}.png", noise(side, side, 3))
+    train, held = hold_out(open_source(tmp_path, crop=16), 3, crop=32)
+    assert names(train) == ["b.png"]
+    assert names(held) == ["a.png", "c.png", "d.png"]
+    assert {picture.shape for picture in validation_pictures(held, count=3, crop=32)} == {(32, 32, 3)}
+    assert "a.png is left out" in caplog.text

@@ -104,12 +104,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_what_is_good(training
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--set", "optimizer.ema_decay=0"], "does not fit the recipe's model and optimizer (they differ in ema)"),
-        (["--set", "m=6"], "does not fit the recipe's model and optimizer (Requested shape"),
-        (["--set", "seed=1"], "the state is of other training data: seed was 0, is 1"),
-        (["--set", "crop=32"], "the state is of other training data: crop was 64, is 32"),
+        (["--set", "m=6", "--set", "seed=1"], "has another recipe: m was 4, is 6; seed was 0, is 1; go on with"),
         (["--set", "crop=60"], "crop is 60; tiny needs a multiple of 16"),
-        (["--set", "batch_size=3"], "the state is of other training data: batch_size was 4, is 3"),
         (["--set", "batch=3"], "'batch=3' names 'batch', which is no setting; there are architecture, "),
         (["--set", "steps=many"], "'steps=many': 'many' is no int"),
         (["--data", "nowhere"], "there is no folder nowhere; give one that holds pictures"),
@@ -124,6 +120,29 @@ def test_what_does_not_fit_is_told_in_one_line(training, finished, capsys, helpe
     assert told in line
     assert helpers.metrics_of(finished) == before
     assert helpers.checkpoints_of(finished) == [35, 40]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("optimizer.ema_decay=0", "does not fit the recipe's model and optimizer (they differ in ema)"),
+        ("m=6", "does not fit the recipe's model and optimizer (Requested shape"),
+        ("seed=1", "the state is of other training data: seed was 0, is 1"),
+        ("batch_size=3", "the state is of other training data: batch_size was 4, is 3"),
+    ],
+)
+def test_a_checkpoint_is_not_taken_for_another_s_even_without_its_recipe(training, finished, capsys, setting, told):
+    (finished / "recipe.json").unlink()
+    assert cli.main([*training.arguments(finished, "--set", "steps=60"), "--set", setting]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+def test_a_finished_run_says_so_and_changes_nothing(training, finished, capsys):
+    kept = (finished / "last.safetensors").read_bytes()
+    assert cli.main(training.arguments(finished)) == 0
+    assert capsys.readouterr().err.splitlines() == ["step 40: all steps are done already"]
+    assert (finished / "last.safetensors").read_bytes() == kept
 
 
 def test_other_pictures_are_not_taken_for_the_same_data(training, finished, capsys):

@@ -15,7 +15,7 @@ TINY = Path(__file__).parent / "tiny_recipe.py"
 
 # Runs in a process of its own, since the number of devices is decided when JAX starts. Writes what it found as arrays.
 SCRIPT = """
-import functools, sys
+import dataclasses, functools, sys
 import jax, numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec as P
 from jaxcompress import ops
@@ -25,19 +25,22 @@ from jaxcompress.train.parallel import AXIS, RUNNERS
 recipe, found = load_recipe(sys.argv[1]), {}
 batch, key = recipe.make_batch(), jax.random.key(3)
 
-def run(name, count):
+def run(name, count, accumulate=1):
+    optimizer = dataclasses.replace(recipe.optimizer, accumulate=accumulate)
     runner = RUNNERS[name](jax.devices()[:count])
     quantizer = functools.partial(ops.add_uniform_noise, axis_name=runner.axis_name)
     model = recipe.make_model().clone(training_quantizer=quantizer)
-    step = make_step(model, recipe.optimizer, loss=recipe.make_loss(), steps=5, axis_name=runner.axis_name)
+    step = make_step(model, optimizer, loss=recipe.make_loss(), steps=5, axis_name=runner.axis_name)
     compiled = runner.compile(step)
-    state = first = replicate(init_state(recipe.make_params(), recipe.optimizer, steps=5), runner)
+    state = first = replicate(init_state(recipe.make_params(), optimizer, steps=5), runner)
     for i in range(5):
         state, metrics = compiled(state, runner.split(np.roll(batch, i, axis=1)), key)
-    prefix = f"{name}-{count}/"
+    prefix = f"{name}-{count}/" if accumulate == 1 else f"accumulated/{name}-{count}/"
     for path, leaf in jax.tree_util.tree_flatten_with_path((state.params, metrics))[0]:
         assert len(leaf.sharding.device_set) == count
         found[prefix + jax.tree_util.keystr(path)] = np.asarray(leaf)
+    if accumulate > 1:
+        return
     found[f"deleted/{name}-{count}"] = all(leaf.is_deleted() for leaf in jax.tree.leaves(first.params))
     try:
         np.asarray(first.step)
@@ -53,6 +56,7 @@ def run(name, count):
 for name in RUNNERS:
     for count in (1, 2, 4):
         run(name, count)
+run("jit", 1, accumulate=2), run("jit", 4, accumulate=2), run("pmap", 4, accumulate=2)
 
 x, means = np.linspace(-3, 3, 8 * 5 * 6, dtype=np.float32).reshape(8, 5, 6), np.linspace(-1, 1, 6, dtype=np.float32)
 mesh = Mesh(np.array(jax.devices()), (AXIS,), axis_types=(AxisType.Auto,))
@@ -93,6 +97,14 @@ def test_five_steps_give_the_same_on_any_number_of_devices(found, runner, count)
     reference, values = of(found, "jit-1/"), of(found, f"{runner}-{count}/")
     assert set(values) == set(reference)
     assert len(values) > 10
+    for name, expected in reference.items():
+        assert np.linalg.norm(values[name] - expected) <= 1e-5 * np.linalg.norm(expected), name
+
+
+@runners
+def test_accumulated_batches_give_the_same_on_any_number_of_devices(found, runner):
+    reference, values = of(found, "accumulated/jit-1/"), of(found, f"accumulated/{runner}-4/")
+    assert set(values) == set(of(found, "jit-1/"))
     for name, expected in reference.items():
         assert np.linalg.norm(values[name] - expected) <= 1e-5 * np.linalg.norm(expected), name
 

@@ -97,11 +97,31 @@ def test_every_setting_survives_its_text():
         ("compute=float16", "compute is 'float16'; expected one of float32, tensorfloat32, bfloat16"),
         ("parallel=mpi", "parallel is 'mpi'; expected one of jit, pmap"),
         ("lmbda=none", "lmbda and quality are both missing"),
+        ("lmbda=nan", "lmbda is nan; expected a positive number"),
+        ("lmbda=-1", "lmbda is -1.0; expected a positive number"),
+        ("learning_rate=1", "there are architecture, "),
+        ("learning_rate=1", ", optimizer.learning_rate, "),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_explained(setting, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         with_settings(Recipe(lmbda=0.01), [setting])
+
+
+def test_ms_ssim_needs_crops_that_it_can_judge():
+    options = {"metric": "ms-ssim", "lmbda": 8.0}
+    Recipe(crop=192, validation_crop=192, **options)
+    for crops in ({"crop": 128}, {"validation_crop": 128}):
+        with pytest.raises(ValueError, match="MS-SSIM needs at least 161"):
+            Recipe(**crops, **options)
+
+
+@pytest.mark.parametrize("code", ["recipe = Recipe(", "import flaxx", "recipe = missing"])
+def test_a_file_that_cannot_be_run_is_named(tmp_path, code):
+    path = tmp_path / "mine.py"
+    path.write_text(code)
+    with pytest.raises(ValueError, match=re.escape(f"{path} is no usable recipe: ")):
+        load_recipe(str(path))
 
 
 def test_lambda_is_as_given_or_that_of_the_quality_and_metric():
@@ -110,7 +130,7 @@ def test_lambda_is_as_given_or_that_of_the_quality_and_metric():
     assert Recipe(quality=3, lmbda=0.5).weight_of_distortion == 0.5
     with pytest.raises(ValueError, match="quality 9"):
         Recipe(quality=9)
-    with pytest.raises(ValueError, match="unknown metric 'psnr'"):
+    with pytest.raises(ValueError, match="metric is 'psnr'; expected one of mse, ms-ssim"):
         Recipe(quality=3, metric="psnr")
 
 
@@ -119,6 +139,8 @@ def test_the_model_has_the_sizes_of_the_quality_unless_they_are_given():
     assert (model.n, model.m) == (128, 192)
     model = Recipe(architecture="mbt2018-mean", quality=3, n=8, m=12).make_model()
     assert (model.n, model.m) == (8, 12)
+    model = Recipe(architecture="mbt2018-mean", quality=3, n=64).make_model()
+    assert (model.n, model.m) == (64, 192)
     with pytest.raises(ValueError, match="unknown architecture 'mbt2019'"):
         Recipe(architecture="mbt2019", quality=3).make_model()
 
