@@ -31,6 +31,6 @@ def run(args: argparse.Namespace) -> None:
 
     packed = pack(args.folder, args.output, crop=args.crop, shard_bytes=args.shard_mib * 2**20, overwrite=args.force)
     print(
-        f"{args.output}: {packed.pictures:,} pictures in {packed.shards} shards, {packed.bytes:,} bytes; left out: "
+        f"{args.output}: {packed.pictures:,} pictures in {packed.shards} shard{'s' * (packed.shards > 1)}, {packed.bytes:,} bytes; left out: "
         f"{packed.small} smaller than {args.crop} x {args.crop}, {packed.broken} unreadable"
     )

@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="replace a setting of the recipe; repeatable"
     )
-    parser.add_argument("--list", action=_List, help="list the bundled recipes and their settings, and exit")
+    parser.add_argument("--list", action=_List, help="list the bundled recipes, and exit")
     group = parser.add_argument_group(
         "several processes", "found by themselves on TPU pods, Slurm and Open MPI; elsewhere give all three"
     )
