@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> None:
     from jaxcompress.train.data import pack
 
     packed = pack(args.folder, args.output, crop=args.crop, shard_bytes=args.shard_mib * 2**20, overwrite=args.force)
+    shards = f"{packed.shards} shard{'s' * (packed.shards > 1)}"
     print(
-        f"{args.output}: {packed.pictures:,} pictures in {packed.shards} shard{'s' * (packed.shards > 1)}, {packed.bytes:,} bytes; left out: "
+        f"{args.output}: {packed.pictures:,} pictures in {shards}, {packed.bytes:,} bytes; left out: "
         f"{packed.small} smaller than {args.crop} x {args.crop}, {packed.broken} unreadable"
     )

@@ -153,7 +153,7 @@ def test_the_command_packs_and_tells_in_one_line(folder, tmp_path, capsys):
     args.run(args)
     size = (tmp_path / "out" / "train-00000-of-00001.array_record").stat().st_size
     assert capsys.readouterr().out == (
-        f"{tmp_path / 'out'}: 6 pictures in 1 shards, {size:,} bytes; left out: 2 smaller than 32 x 32, 3 unreadable\n"
+        f"{tmp_path / 'out'}: 6 pictures in 1 shard, {size:,} bytes; left out: 2 smaller than 32 x 32, 3 unreadable\n"
     )
     with pytest.raises(FileExistsError):
         args.run(args)
