@@ -21,7 +21,8 @@ class Source(Protocol):
 
     def __getitem__(self, index: int) -> np.ndarray: ...
 
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """A hash that tells these pictures from others."""
 
 
 class Batches(Iterator[np.ndarray]):

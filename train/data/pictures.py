@@ -19,9 +19,11 @@ class Files(Protocol):
 
     def __len__(self) -> int: ...
 
-    def name(self, index: int) -> str: ...
+    def name(self, index: int) -> str:
+        """The name of a file, the same wherever its folder lies."""
 
-    def open(self, index: int) -> BinaryIO: ...
+    def open(self, index: int) -> BinaryIO:
+        """The bytes of a file, to be closed by the caller."""
 
 
 class Pictures:
