@@ -34,6 +34,8 @@ class Optimizer:
             steps, without an auxiliary loss.
         ema_decay: of the exponential moving average of the parameters that is validated and exported; 0 is none.
         accumulate: parts that a batch is computed in, one after the other, to save memory; each with noise of its own.
+            0 leaves it to the step: one part, but on a lone CPU parts whose layers stay near its caches, which is
+            faster.
     """
 
     learning_rate: float = 1e-4
@@ -46,7 +48,7 @@ class Optimizer:
     final_fraction: float = 0.0
     quantiles: str = "learned"
     ema_decay: float = 0.0
-    accumulate: int = 1
+    accumulate: int = 0
 
     def __post_init__(self):
         """Raises ValueError for what makes no sense."""
@@ -62,7 +64,7 @@ class Optimizer:
             "plateau_patience": self.plateau_patience >= 0,
             "final_fraction": 0 <= self.final_fraction <= 1,
             "ema_decay": 0 <= self.ema_decay < 1,
-            "accumulate": self.accumulate >= 1,
+            "accumulate": self.accumulate >= 0,
         }
         for name, valid in ranges.items():
             if not valid:

@@ -19,6 +19,8 @@ Step = Callable[["TrainState", Any, jax.Array], tuple["TrainState", dict[str, ja
 Loss = Callable[[Output, jax.Array], RateDistortion]
 
 _STEPS_BETWEEN_SOLUTIONS = 100
+_PIXELS_AT_ONCE = 2 * 256 * 256
+"""Of a part of a batch on a CPU: its layers go through the caches rather than the memory (measured on one CPU)."""
 
 
 @flax.struct.dataclass
@@ -94,24 +96,25 @@ def make_step(
 
     gradients_of = jax.grad(loss_and_metrics, has_aux=True)  # zero for the quantiles: the objective does not see them
 
-    def accumulated(params, x, key):
+    def accumulated(params, x, key, *, count):
         # Every so many-th picture, so that a part is spread over the devices as the batch is.
-        parts = x.reshape(-1, config.accumulate, *x.shape[1:]).swapaxes(0, 1)
-        keys = jax.random.split(key, config.accumulate)
+        parts = x.reshape(-1, count, *x.shape[1:]).swapaxes(0, 1)
 
         def add(total, part):
             return jax.tree.map(jnp.add, total, gradients_of(params, *part)), None
 
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(gradients_of, params, x, key))
-        total, _ = lax.scan(add, zeros, (parts, keys))
-        return jax.tree.map(lambda value: value / config.accumulate, total)
+        total, _ = lax.scan(add, zeros, (parts, jax.random.split(key, count)))
+        return jax.tree.map(lambda value: value / count, total)
 
     def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
-        if batch.shape[0] % config.accumulate:
-            raise ValueError(f"a batch of {batch.shape[0]} cannot be accumulated in {config.accumulate} equal parts")
+        parts = config.accumulate or _parts(batch.shape)
+        if batch.shape[0] % parts:
+            raise ValueError(f"a batch of {batch.shape[0]} cannot be accumulated in {parts} equal parts")
         x = batch.astype(jnp.float32) / 255 if batch.dtype == jnp.uint8 else batch
         key = jax.random.fold_in(key, state.step)
-        gradients, metrics = (accumulated if config.accumulate > 1 else gradients_of)(state.params, x, key)
+        compute = functools.partial(accumulated, count=parts) if parts > 1 else gradients_of
+        gradients, metrics = compute(state.params, x, key)
         if axis_name is not None:
             gradients, metrics = lax.pmean((gradients, metrics), axis_name)
         metrics["gradient_norm"] = optax.tree.norm(gradients)
@@ -132,6 +135,18 @@ def make_step(
         return TrainState(state.step + 1, params, opt_state, ema, state.plateau), metrics
 
     return step
+
+
+def _parts(shape: tuple[int, ...]) -> int:
+    """How many parts a batch `[N, H, W, 3]` is best computed in here."""
+    if jax.default_backend() != "cpu" or jax.device_count() > 1:
+        return 1
+    count, height, width, _ = shape
+    return min(
+        n
+        for n in range(1, count + 1)
+        if count % n == 0 and (count // n * height * width <= _PIXELS_AT_ONCE or n == count)
+    )
 
 
 def _average(ema: Any, params: Any, step: jax.Array, decay: float) -> Any:

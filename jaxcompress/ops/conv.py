@@ -70,16 +70,16 @@ def conv2d_transpose(
     return y if bias is None else y + bias
 
 
-def _plain_conv(x, kernel, stride, padding, layout, precision):
+def _plain_conv(x, kernel, stride, padding, precision):
     return lax.conv_general_dilated(
-        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", layout, "NHWC"), precision=precision
+        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"), precision=precision
     )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _conv(stride, precision, x, kernel):
     padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
-    return _plain_conv(x, kernel, stride, padding, "HWIO", precision)
+    return _plain_conv(x, kernel, stride, padding, precision)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -92,10 +92,11 @@ def _conv_transpose(stride, precision, x, kernel):
     def phase(row: int, column: int) -> jax.Array:
         row_taps, row_padding = _phase_taps(kernel.shape[0], stride, row)
         column_taps, column_padding = _phase_taps(kernel.shape[1], stride, column)
-        taps = lax.rev(kernel[row_taps, column_taps], (0, 1))
+        # Swapped by hand: inside a loop XLA's fast path on CPUs takes kernels in this layout only.
+        taps = lax.rev(kernel[row_taps, column_taps], (0, 1)).swapaxes(2, 3)
         if not taps.size:  # a stride beyond the kernel leaves gaps
             return jnp.zeros((*x.shape[:3], kernel.shape[2]), x.dtype)
-        return _plain_conv(x, taps, 1, (row_padding, column_padding), "HWOI", precision)
+        return _plain_conv(x, taps, 1, (row_padding, column_padding), precision)
 
     phases = jnp.stack(
         [jnp.stack([phase(row, column) for column in range(stride)], axis=3) for row in range(stride)], axis=2

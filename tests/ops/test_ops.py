@@ -1,5 +1,7 @@
 """The pure functions against values worked out by hand, or by PyTorch."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -132,6 +134,22 @@ def test_kernel_gradients_of_bfloat16_are_summed_in_float32():
     found = _by_products(x, g, **options)
     assert found.dtype == jnp.bfloat16
     np.testing.assert_allclose(found.astype(jnp.float32), expected, rtol=2**-8)
+
+
+@pytest.mark.parametrize("apply", [ops.conv2d, ops.conv2d_transpose])
+def test_convolutions_in_a_loop_keep_the_layout_of_the_fast_path_on_cpus(apply, key):
+    # Elsewhere XLA rewrites other layouts; in a loop it takes a path that is ten times slower.
+    kernel = jax.random.normal(key, (5, 5, 16, 16))
+
+    @jax.jit
+    def in_a_loop(xs):
+        gradients = jax.grad(lambda x, kernel: jnp.sum(apply(x, kernel, stride=2) ** 2), argnums=(0, 1))
+        return jax.lax.map(lambda x: gradients(x, kernel), xs)
+
+    text = in_a_loop.lower(jnp.ones((3, 2, 16, 16, 16))).compile().as_text()
+    layouts = re.findall(r" convolution\(.*dim_labels=(\S+?),", text)
+    assert len(layouts) >= 6
+    assert set(layouts) == {"b01f_01io->b01f"}
 
 
 def test_second_derivatives_of_convolutions_exist():

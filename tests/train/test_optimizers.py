@@ -145,7 +145,7 @@ def test_the_defaults_are_compressai_s():
     config = Optimizer()
     assert (config.learning_rate, config.aux_learning_rate, config.clip_norm) == (1e-4, 1e-3, 1.0)
     assert (config.schedule, config.plateau_factor, config.plateau_patience) == ("plateau", 0.1, 10)
-    assert (config.quantiles, config.ema_decay, config.accumulate, config.warmup_steps) == ("learned", 0, 1, 0)
+    assert (config.quantiles, config.ema_decay, config.accumulate, config.warmup_steps) == ("learned", 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_defaults_are_compressai_s():
         ("plateau_patience", -1),
         ("final_fraction", 1.5),
         ("ema_decay", 1.0),
-        ("accumulate", 0),
+        ("accumulate", -1),
     ],
 )
 def test_a_setting_out_of_range_is_named(name, value):

@@ -149,6 +149,22 @@ def test_each_accumulated_part_has_noise_of_its_own(tiny):
     assert len(set(seen)) == 2
 
 
+def test_a_lone_cpu_computes_a_batch_in_parts_that_suit_its_caches(tiny):
+    seen = set()
+
+    def spy(v, means=None, *, key):
+        seen.add(v.shape[0])
+        return v
+
+    config = Optimizer()
+    step = make_step(tiny.make_model().clone(training_quantizer=spy), config, loss=tiny.make_loss(), steps=STEPS)
+    state = init_state(tiny.make_params(), config, steps=STEPS)
+    for count, side, at_once in ((8, 128, 8), (8, 256, 2), (6, 256, 2), (3, 256, 1), (2, 512, 1)):
+        seen.clear()
+        jax.eval_shape(step, state, jnp.zeros((count, side, side, 3)), KEY)
+        assert min(seen) == at_once
+
+
 def test_a_batch_that_does_not_divide_into_its_parts_is_refused(tiny, batch):
     config = Optimizer(accumulate=3)
     step = make_step(tiny.make_model(), config, loss=tiny.make_loss(), steps=STEPS)
