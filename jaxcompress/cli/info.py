@@ -55,11 +55,13 @@ def _describe(path: str) -> dict[str, Any]:
             "entropy_mode": ours.entropy_mode.name.lower(),
             "symbol_order": ours.symbol_order.name.lower(),
         }
+        described = [f"{len(string.data):,} {string.format.name.lower()}" for string in strings]
     else:
         theirs, strings = compressai_format.unpack(data, max_pixels=2**64)
+        described = [f"{len(string):,}" for string in strings]
         facts = {"file": "CompressAI codec", **dataclasses.asdict(theirs)}
     return facts | {
-        "strings": ", ".join(f"{len(string):,}" for string in strings) + " bytes",
+        "strings": ", ".join(described) + " bytes",
         "bytes": len(data),
         "bpp": round(8 * len(data) / (facts["width"] * facts["height"]), 4),
     }

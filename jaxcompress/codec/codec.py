@@ -141,10 +141,11 @@ class Codec:
             chunk_size=chunk,
             icc_profile=icc_profile,
         )
-        return container.pack(header, strings)
+        return container.pack(header, [container.CodedString(string) for string in strings])
 
-    def _decompress_jxc(self, header: container.Header, strings: list[bytes]) -> np.ndarray:
+    def _decompress_jxc(self, header: container.Header, coded: list[container.CodedString]) -> np.ndarray:
         self._check_header(header)
+        strings = [string.data for string in coded]
         shape = header.padded_height // 16, header.padded_width // 16
         x_hat = self._latents.synthesise(self._latents.decode(strings, shape, header.chunk_size))
         pixels = _crop(x_hat, Padding(*header.padding)) * 255

@@ -10,6 +10,7 @@ import enum
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jaxcompress.codec.errors import BitstreamError
 
@@ -37,6 +38,8 @@ class SymbolOrder(enum.IntEnum):
 
     RASTER = 0
     """CompressAI's: channels, rows, columns; for autoregressive models rows, columns, channels."""
+    WAVEFRONT = 1
+    """Of autoregressive models: fronts of positions that do not see each other, rows, channels."""
 
 
 class StreamFormat(enum.IntEnum):
@@ -44,6 +47,15 @@ class StreamFormat(enum.IntEnum):
 
     RANS64 = 0
     """One 64-bit rANS state, CompressAI's format."""
+    LANES = 1
+    """Many interleaved 32-bit rANS states, `docs/lanes-format.md`."""
+
+
+class CodedString(NamedTuple):
+    """A string and how it is coded."""
+
+    data: bytes
+    format: StreamFormat = StreamFormat.RANS64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +105,7 @@ class Header:
         return self.width + self.padding[2] + self.padding[3]
 
 
-def pack(header: Header, strings: Sequence[bytes]) -> bytes:
+def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
     """Writes a file.
 
     Args:
@@ -122,14 +134,14 @@ def pack(header: Header, strings: Sequence[bytes]) -> bytes:
             len(header.icc_profile),
         )
         body += header.icc_profile + _CHUNKS.pack(*header.chunk_size, len(strings))
-        body += b"".join(_STRING.pack(StreamFormat.RANS64, len(string)) for string in strings)
-        data = _START.pack(MAGIC, VERSION, _START.size + len(body)) + body + b"".join(strings)
+        body += b"".join(_STRING.pack(string.format, len(string.data)) for string in strings)
+        data = _START.pack(MAGIC, VERSION, _START.size + len(body)) + body + b"".join(s.data for s in strings)
     except struct.error as error:
         raise ValueError(f"a field of the container overflows: {error}; header {header}") from error
     return data + _CRC.pack(zlib.crc32(data))
 
 
-def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[bytes]]:
+def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[CodedString]]:
     """Reads a file, and checks all that can be checked without the weights.
 
     Args:
@@ -153,26 +165,23 @@ def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[b
         raise BitstreamError("the file is damaged or cut off: its CRC-32 does not match its content")
     # From here on the file is as somebody wrote it, which is no reason to trust it.
     try:
-        header, formats, lengths = _unpack_header(data[:header_length])
+        header, entries = _unpack_header(data[:header_length])
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise BitstreamError(f"the file's header is malformed: {error}") from error
     _check(header, max_pixels)
-    if any(value != StreamFormat.RANS64 for value in formats):
+    total = sum(length for _, length in entries)
+    if header_length + total + _CRC.size != len(data):
         raise BitstreamError(
-            f"the file uses stream formats {sorted(set(formats))}; this program reads {[*StreamFormat]}"
-        )
-    if header_length + sum(lengths) + _CRC.size != len(data):
-        raise BitstreamError(
-            f"the file's strings should take {sum(lengths)} bytes; {len(data) - header_length - _CRC.size} are there"
+            f"the file's strings should take {total} bytes; {len(data) - header_length - _CRC.size} are there"
         )
     strings, start = [], header_length
-    for length in lengths:
-        strings.append(data[start : start + length])
+    for stream_format, length in entries:
+        strings.append(CodedString(data[start : start + length], stream_format))
         start += length
     return header, strings
 
 
-def _unpack_header(data: bytes) -> tuple[Header, list[int], list[int]]:
+def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int]]]:
     position = _START.size
     mode, order, name_length = _CODING.unpack_from(data, position)
     position += _CODING.size
@@ -191,6 +200,7 @@ def _unpack_header(data: bytes) -> tuple[Header, list[int], list[int]]:
     strings = [_STRING.unpack_from(data, position + i * _STRING.size) for i in range(count)]
     try:
         mode, order = EntropyMode(mode), SymbolOrder(order)
+        entries = [(StreamFormat(stream_format), length) for stream_format, length in strings]
     except ValueError as error:
         raise BitstreamError(
             f"the file was coded in a way that this program does not know ({error}): update it"
@@ -211,7 +221,7 @@ def _unpack_header(data: bytes) -> tuple[Header, list[int], list[int]]:
         mode,
         order,
     )
-    return header, [stream_format for stream_format, _ in strings], [length for _, length in strings]
+    return header, entries
 
 
 def _check(header: Header, max_pixels: int) -> None:

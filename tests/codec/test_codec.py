@@ -210,9 +210,10 @@ def test_header_fields_are_checked_against_the_weights(codec, photo, change, mes
 
 
 def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch):
-    whole = codec._latents.decode(container.unpack(codec.compress(photo))[1], (8, 8), (8, 8))
+    strings = [string.data for string in container.unpack(codec.compress(photo))[1]]
+    whole = codec._latents.decode(strings, (8, 8), (8, 8))
     monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 5)
-    z, first, second, *_ = container.unpack(codec.compress(photo))[1]
+    z, first, second, *_ = [string.data for string in container.unpack(codec.compress(photo))[1]]
     hyper = codec._latents._hyper(codec._latents._decode_channels(z, (2, 2, 24)))
     for string, area in ((first, np.s_[:5, :5]), (second, np.s_[:5, 5:])):
         np.testing.assert_array_equal(codec._latents._decode_gaussian(string, hyper, area), whole[area])
@@ -267,7 +268,7 @@ def test_strings_damaged_behind_the_checksum_s_back_raise_or_decode(golden_of, p
     # they let through is a picture of the right size.
     codec = golden_of("mbt2018-mean").codec
     data = codec.compress(photo[:64, :64])
-    start = len(data) - 4 - sum(map(len, container.unpack(data)[1]))
+    start = len(data) - 4 - sum(len(string.data) for string in container.unpack(data)[1])
     found = 0
     for position in range(8 * start, 8 * (len(data) - 4)):
         damaged = bytearray(data)

@@ -23,7 +23,10 @@ HEADER = container.Header(
     synthesis_fingerprint="fedcba9876543210",
     chunk_size=(8, 8),
 )
-STRINGS = [b"\x01\x02\x03", b"\x04\x05"]
+STRINGS = [
+    container.CodedString(b"\x01\x02\x03"),
+    container.CodedString(b"\x04\x05", container.StreamFormat.LANES),
+]
 FILE = container.pack(HEADER, STRINGS)
 
 
@@ -37,7 +40,7 @@ def test_the_bytes_are_those_of_the_specification():
         b"\x8aJXC\x01\x00" + struct.pack("<I", 85) + b"\x00\x00\x0cmbt2018-mean"
         + struct.pack("<HHIIBB", 64, 96, 75, 101, 3, 8) + struct.pack("<HHHH", 13, 14, 26, 27)
         + bytes.fromhex("0123456789abcdef") + bytes.fromhex("fedcba9876543210") + struct.pack("<I", 0)
-        + struct.pack("<HHI", 8, 8, 2) + struct.pack("<BI", 0, 3) + struct.pack("<BI", 0, 2)
+        + struct.pack("<HHI", 8, 8, 2) + struct.pack("<BI", 0, 3) + struct.pack("<BI", 1, 2)
     )  # fmt: skip
     assert len(header) == 85
     body = header + b"\x01\x02\x03\x04\x05"
@@ -90,9 +93,9 @@ def test_fields_that_make_no_picture_are_refused(change, message):
     [
         (4, 2, "version 2"),
         (10, 1, "does not know"),
-        (11, 1, "does not know"),
+        (11, 2, "does not know"),
         (12, 255, "malformed"),
-        (80, 9, "stream formats"),
+        (80, 9, "does not know"),
     ],
 )
 def test_what_a_newer_version_may_write_is_refused(offset, value, message):
