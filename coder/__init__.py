@@ -15,7 +15,17 @@ the tables of an image model, nearly every changed bit; but a change may turn on
 so a container that must know adds a checksum.
 """
 
-from ._coding import CdfTables, Decoder, decode, encode, pmf_to_cdf
+from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
 from ._rans import StreamError
 
-__all__ = ["CdfTables", "Decoder", "StreamError", "decode", "encode", "pmf_to_cdf"]
+__all__ = [
+    "CdfTables",
+    "Decoder",
+    "Encoder",
+    "StreamError",
+    "decode",
+    "decode_batch",
+    "encode",
+    "encode_batch",
+    "pmf_to_cdf",
+]

@@ -25,9 +25,15 @@ def int32_array(name: str, values: ArrayLike) -> NDArray[np.int32]:
 
 
 def index_array(name: str, values: ArrayLike) -> NDArray[np.uint8] | NDArray[np.int32]:
-    """Like `int32_array`, but an array of uint8 stays one."""
+    """Like `int32_array`, but an array of uint8 stays one, and a broadcast one becomes one if it can."""
     array = _integer_array(name, values)
-    return _contiguous(array, np.uint8) if array.dtype == np.uint8 else int32_array(name, array)
+    if array.dtype == np.uint8:
+        return _contiguous(array, np.uint8)
+    if array.size and 0 in array.strides:
+        distinct = array[tuple(slice(1) if stride == 0 else slice(None) for stride in array.strides)]
+        if distinct.min() >= 0 and distinct.max() <= 255:  # a quarter of the memory to write and read
+            return _contiguous(np.broadcast_to(distinct.astype(np.uint8), array.shape), np.uint8)
+    return int32_array(name, array)
 
 
 def float32_array(name: str, values: ArrayLike) -> NDArray[np.float32]:

@@ -1,5 +1,7 @@
 """Tables, encoding and decoding; the conventions are in the docstring of the package."""
 
+import os
+from collections.abc import Sequence
 from typing import SupportsIndex
 
 import numpy as np
@@ -66,12 +68,6 @@ def encode(symbols: ArrayLike, indexes: ArrayLike, tables: CdfTables) -> bytes:
 
     Source: Duda 2013, arXiv:1311.2540. CompressAI: ``RansEncoder.encode_with_indexes``.
     """
-    symbols = int32_array("symbols", symbols)
-    indexes = index_array("indexes", indexes)
-    if symbols.shape != indexes.shape:
-        raise ValueError(
-            f"symbols has shape {symbols.shape} but indexes has shape {indexes.shape}; give one index per symbol"
-        )
     return _rans.encode(symbols, indexes, _native(tables))
 
 
@@ -96,6 +92,98 @@ def decode(data: Buffer, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.in
     symbols = decoder.decode(indexes)
     decoder.finish()
     return symbols
+
+
+def encode_batch(
+    symbols: Sequence[ArrayLike], indexes: Sequence[ArrayLike], tables: CdfTables, threads: int | None = None
+) -> list[bytes]:
+    """Encodes several pictures, each into a stream of its own; the bytes are those of `encode`.
+
+    It is faster than one call for each, even with one thread: the processor codes several streams in the time that
+    one would leave it waiting.
+
+    Args:
+        symbols: for each picture, integers of any shape.
+        indexes: for each picture, the indexes of its symbols, as in `encode`.
+        tables: the distributions.
+        threads: how many pictures may be coded by threads of their own; None for one for each CPU that this process
+            may use.
+
+    Returns:
+        The streams.
+
+    Raises:
+        ValueError: what `encode` refuses, of the first picture that has it, which the message names; unequal numbers
+            of pictures; threads below 1.
+    """
+    symbols = [int32_array(f"picture {i}: symbols", values) for i, values in enumerate(symbols)]
+    arrays = _index_arrays(indexes)
+    if len(symbols) != len(arrays):
+        raise ValueError(f"there are symbols of {len(symbols)} pictures but indexes of {len(arrays)}")
+    return _rans.encode_batch(symbols, arrays, _native(tables), _thread_count(threads))
+
+
+def decode_batch(
+    streams: Sequence[Buffer], indexes: Sequence[ArrayLike], tables: CdfTables, threads: int | None = None
+) -> list[NDArray[np.int32]]:
+    """Decodes the streams of several pictures, as `decode` does one, but faster, as `encode_batch` is.
+
+    Args:
+        streams: for each picture, the stream, bytes or anything like it.
+        indexes: for each picture, what its symbols were encoded with.
+        tables: what they were encoded with.
+        threads: as in `encode_batch`.
+
+    Returns:
+        The symbols of each picture, int32 of the shape of its indexes.
+
+    Raises:
+        StreamError: what `decode` raises, of the first picture that has it, which the message names.
+        ValueError: likewise; unequal numbers of pictures; threads below 1.
+    """
+    data = [_bytes(stream, f"picture {i}: data") for i, stream in enumerate(streams)]
+    arrays = _index_arrays(indexes)
+    if len(data) != len(arrays):
+        raise ValueError(f"there are {len(data)} streams but indexes of {len(arrays)} pictures")
+    return _rans.decode_batch(data, arrays, _native(tables), _thread_count(threads))
+
+
+class Encoder:
+    """Encodes a stream group by group, for models that find their symbols group by group.
+
+    Call `encode` for each group in the order of decoding, then `finish`. The stream is that of one `encode` of all
+    groups, which may be decoded in other groups.
+
+    CompressAI: ``BufferedRansEncoder``.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(self, tables: CdfTables):
+        """Begins a stream.
+
+        Args:
+            tables: the distributions.
+        """
+        self._native = _rans.Encoder(_native(tables))
+
+    def encode(self, symbols: ArrayLike, indexes: ArrayLike) -> None:
+        """Takes the next symbols.
+
+        A call that raises leaves the encoder as it was.
+
+        Args:
+            symbols: integers of any shape.
+            indexes: integers of the same shape, 0 to ``len(tables) - 1``; uint8 is taken as it is.
+
+        Raises:
+            ValueError: as the function `encode`; positions in messages count from the start of the group.
+        """
+        self._native.encode(symbols, indexes)
+
+    def finish(self) -> bytes:
+        """The stream of all groups so far. More may follow, for a longer stream."""
+        return self._native.finish()
 
 
 class Decoder:
@@ -135,7 +223,7 @@ class Decoder:
             StreamError: the stream ends too early or holds what no encoder writes.
             ValueError: indexes of another dtype, or without a table.
         """
-        return self._native.decode(index_array("indexes", indexes))
+        return self._native.decode(indexes)
 
     def finish(self) -> None:
         """Checks that the stream ends with the last symbol decoded.
@@ -175,10 +263,26 @@ def _native(tables: CdfTables) -> _rans.CdfTables:
     return tables._native
 
 
-def _bytes(data: Buffer) -> bytes:
+def _bytes(data: Buffer, name: str = "data") -> bytes:
     if isinstance(data, bytes):
         return data
     try:
         return memoryview(data).tobytes()
     except TypeError:
-        raise TypeError(f"data is {type(data).__name__}, expected bytes or a bytes-like object") from None
+        raise TypeError(f"{name} is {type(data).__name__}, expected bytes or a bytes-like object") from None
+
+
+def _index_arrays(indexes: Sequence[ArrayLike]) -> list[NDArray]:
+    """The indexes of each picture as arrays of one dtype, uint8 if all are."""
+    arrays = [index_array(f"picture {i}: indexes", values) for i, values in enumerate(indexes)]
+    if all(array.dtype == np.uint8 for array in arrays):
+        return arrays
+    return [array.astype(np.int32, copy=False) for array in arrays]
+
+
+def _thread_count(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise ValueError(f"threads is {threads}, expected at least 1, or None for one for each CPU")
+    return threads

@@ -1,9 +1,6 @@
 #include "jaxcompress/decoder.hpp"
 
-#include <stdexcept>
-
-#include "jaxcompress/errors.hpp"
-#include "jaxcompress/format.hpp"
+#include "decode_chains.hpp"
 
 namespace jaxcompress {
 namespace {
@@ -12,7 +9,7 @@ constexpr const char* kAdvice = "; it is damaged, or was not written with these 
 
 }  // namespace
 
-Reader::Reader(std::span<const std::uint8_t> data) : rest_(data) {
+Reader::Reader(std::span<const std::uint8_t> data) : next_(data.data()), end_(next_ + data.size()) {
   if (data.size() < kStateBytes || data.size() % kWordBytes != 0) {
     throw StreamError(concat("the stream has ", data.size(),
                              " bytes, expected a multiple of 4 and at least 8", kAdvice));
@@ -24,6 +21,18 @@ Reader::Reader(std::span<const std::uint8_t> data) : rest_(data) {
     throw StreamError(concat("the stream begins with state ", state_, ", expected 2^31 to 2^63 - 1",
                              kAdvice));
   }
+}
+
+std::int32_t Reader::read(const Table& table) {
+  const std::uint32_t symbol = read_symbol(table);
+  auto value = static_cast<std::int32_t>(symbol);
+  if (symbol == table.escape()) {
+    const std::uint32_t raw = read_escaped();
+    const auto half = static_cast<std::int32_t>(raw >> 1);
+    value = raw & 1 ? -half - 1 : value + half;
+  }
+  // At most 2^30 + 2^16 + 2^27 either way.
+  return value + table.offset();
 }
 
 std::uint32_t Reader::read_symbol(const Table& table) {
@@ -54,8 +63,8 @@ std::uint32_t Reader::read_escaped() {
 }
 
 void Reader::finish() const {
-  if (!rest_.empty()) {
-    throw StreamError(concat("the stream has ", rest_.size(), " bytes left after the last symbol", kAdvice));
+  if (next_ != end_) {
+    throw StreamError(concat("the stream has ", end_ - next_, " bytes left after the last symbol", kAdvice));
   }
   if (state_ != kStateMin) {
     throw StreamError(concat("the stream ends in state ", state_, ", expected 2^31", kAdvice));
@@ -70,10 +79,9 @@ std::uint32_t Reader::read_nibble() {
 }
 
 std::uint32_t Reader::read_word() {
-  if (rest_.empty()) throw StreamError(concat("the stream ends before the last symbol", kAdvice));
-  std::uint32_t word = 0;
-  for (std::size_t i = 0; i < kWordBytes; ++i) word |= std::uint32_t{rest_[i]} << (8 * i);
-  rest_ = rest_.subspan(kWordBytes);
+  if (next_ == end_) throw StreamError(concat("the stream ends before the last symbol", kAdvice));
+  const std::uint32_t word = load_word(next_);
+  next_ += kWordBytes;
   return word;
 }
 
@@ -84,24 +92,11 @@ void Reader::renormalise() {
 
 template <typename Index>
 void Decoder::decode(std::span<const Index> indexes, std::span<std::int32_t> symbols) {
-  if (symbols.size() != indexes.size()) {
-    throw std::invalid_argument(concat("there is room for ", symbols.size(), " symbols but there are ",
-                                       indexes.size(), " indexes"));
+  DecodeChain<Index> chain(reader_, indexes, symbols, *tables_);
+  while (chain.left() > 0) {
+    if (DecodeChain<Index>::advance(std::array{&chain}) == 0) chain.step();
   }
-  Reader reader = reader_;
-  for (std::size_t i = 0; i < indexes.size(); ++i) {
-    const Table& table = tables_.at(indexes[i], i);
-    const std::uint32_t symbol = reader.read_symbol(table);
-    auto value = static_cast<std::int32_t>(symbol);
-    if (symbol == table.escape()) {
-      const std::uint32_t raw = reader.read_escaped();
-      const auto half = static_cast<std::int32_t>(raw >> 1);
-      value = raw & 1 ? -half - 1 : value + half;
-    }
-    // At most 2^30 + 2^16 + 2^27 either way.
-    symbols[i] = value + table.offset();
-  }
-  reader_ = reader;
+  reader_ = chain.reader();
 }
 
 template void Decoder::decode(std::span<const std::uint8_t>, std::span<std::int32_t>);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "jaxcompress/errors.hpp"
+#include "jaxcompress/reciprocal.hpp"
 
 namespace jaxcompress {
 namespace {
@@ -13,6 +14,9 @@ constexpr std::int32_t kOffsetLimit = 1 << 30;
 // Two symbols: one that the table can hold and the escape. With the escape alone nothing would have a
 // probability below one, and the coder's widths would not fit 16 bits.
 constexpr std::int32_t kMinLength = 3;
+
+// Entries are counted in 32 bits.
+constexpr std::size_t kMaxEntries = std::size_t{1} << 31;
 
 void check_sizes(std::size_t entries, std::size_t rows, std::size_t width, std::size_t lengths,
                  std::size_t offsets) {
@@ -47,21 +51,51 @@ void check_row(std::span<const std::int32_t> cdf, std::size_t row) {
   }
 }
 
-}  // namespace
-
-Table::Table(std::span<const std::int32_t> cdf, std::int32_t offset)
-    : cdf_(cdf.begin(), cdf.end()), offset_(offset) {
-  std::uint32_t symbol = 0;
-  for (std::uint32_t b = 0; b < bucket_.size(); ++b) {
-    while (cdf_[symbol + 1] <= b << kBucketShift) ++symbol;
-    bucket_[b] = static_cast<std::uint16_t>(symbol);
-  }
+EncoderSymbol encoder_symbol(std::uint32_t start, std::uint32_t width) {
+  const Reciprocal reciprocal = Reciprocal::of(width);
+  // For width 1 the quotient comes out as x - 1, one too few.
+  const std::uint32_t bias = width == 1 ? start + kProbabilityOne - 1 : start;
+  return {reciprocal.factor, bias, static_cast<std::uint16_t>(width),
+          static_cast<std::uint16_t>(reciprocal.shift)};
 }
+
+// Tables whose most probable value is more probable than this have it tested first: such a branch is
+// predicted well enough to be faster than a look-up, which everything after it waits for.
+constexpr double kLikely = 0.87;
+
+DecoderTable decoder_table(const Table& table, std::uint32_t first) {
+  DecoderTable result{};
+  result.offset = table.offset();
+  result.escape = table.escape();
+  result.first = first;
+  std::uint32_t symbol = 0;
+  for (std::uint32_t i = 0; i < DecoderTable::kCells; ++i) {
+    const std::uint32_t begin = i << DecoderTable::kCellShift;
+    const std::uint32_t end = begin + (1U << DecoderTable::kCellShift);
+    while (table.start(symbol) + table.width(symbol) <= begin) ++symbol;
+    result.symbols[i] = static_cast<std::uint16_t>(symbol);
+    if (end <= table.start(symbol) + table.width(symbol)) {
+      result.cells[i] = {static_cast<std::uint16_t>(table.width(symbol)),
+                         static_cast<std::uint16_t>(table.start(symbol))};
+    }
+  }
+  for (std::uint32_t s = 0; s < table.escape(); ++s) {
+    if (table.width(s) > kLikely * kProbabilityOne) {
+      result.likely_start = table.start(s);
+      result.likely_width = table.width(s);
+      result.likely_value = table.offset() + static_cast<std::int32_t>(s);
+    }
+  }
+  return result;
+}
+
+}  // namespace
 
 CdfTables::CdfTables(std::span<const std::int32_t> cdf, std::size_t rows, std::size_t width,
                      std::span<const std::int32_t> lengths, std::span<const std::int32_t> offsets) {
   check_sizes(cdf.size(), rows, width, lengths.size(), offsets.size());
-  tables_.reserve(rows);
+  encoder_tables_.reserve(rows);
+  decoder_tables_.reserve(rows);
   for (std::size_t row = 0; row < rows; ++row) {
     const std::int32_t length = lengths[row];
     const std::int32_t offset = offsets[row];
@@ -76,13 +110,36 @@ CdfTables::CdfTables(std::span<const std::int32_t> cdf, std::size_t rows, std::s
     }
     const auto entries = cdf.subspan(row * width, static_cast<std::size_t>(length));
     check_row(entries, row);
-    tables_.emplace_back(entries, offset);
+    if (cdf_.size() + entries.size() > kMaxEntries) {
+      throw std::invalid_argument(concat("the rows of cdf up to row ", row, " have more than ", kMaxEntries,
+                                         " entries"));
+    }
+    add(entries, offset);
   }
 }
 
-void CdfTables::throw_no_table(std::int64_t index, std::size_t position) const {
-  throw std::invalid_argument(concat("indexes[", position, "] is ", index, " but there are ", tables_.size(),
-                                     " tables (expected 0 to ", tables_.size() - 1, ")"));
+void CdfTables::add(std::span<const std::int32_t> cdf, std::int32_t offset) {
+  const auto first = static_cast<std::uint32_t>(cdf_.size());
+  cdf_.insert(cdf_.end(), cdf.begin(), cdf.end());
+  const Table table(std::span<const std::uint32_t>(cdf_).subspan(first), offset);
+  // The symbols of a table are one fewer than its entries; the last place stays empty, so that the symbols
+  // and entries of a table begin at the same place.
+  encoder_tables_.push_back({first, table.escape(), offset});
+  for (std::uint32_t s = 0; s <= table.escape(); ++s) {
+    encoder_symbols_.push_back(encoder_symbol(table.start(s), table.width(s)));
+  }
+  encoder_symbols_.push_back({});
+  decoder_tables_.push_back(decoder_table(table, first));
+}
+
+Table CdfTables::at(std::int64_t index, std::size_t position) const {
+  // A negative index is a huge unsigned one.
+  if (static_cast<std::uint64_t>(index) >= size()) {
+    throw std::invalid_argument(concat("indexes[", position, "] is ", index, " but there are ", size(),
+                                       " tables (expected 0 to ", size() - 1, ")"));
+  }
+  const EncoderTable& table = encoder_tables_[static_cast<std::size_t>(index)];
+  return {std::span(cdf_).subspan(table.first, std::size_t{table.escape} + 2), table.offset};
 }
 
 }  // namespace jaxcompress

@@ -15,25 +15,31 @@ class Reader {
   // Throws StreamError unless `data` begins with a state that an encoder can leave.
   explicit Reader(std::span<const std::uint8_t> data);
 
-  std::uint32_t read_symbol(const Table& table);
-  std::uint32_t read_escaped();
+  // Decodes one symbol, whatever it is, or throws StreamError.
+  std::int32_t read(const Table& table);
   // Throws StreamError unless everything is read and the state is the one encoders start from.
   void finish() const;
 
  private:
+  template <typename Index>
+  friend class DecodeChain;
+
+  std::uint32_t read_symbol(const Table& table);
+  std::uint32_t read_escaped();
   std::uint32_t read_nibble();
   std::uint32_t read_word();
   void renormalise();
 
-  std::span<const std::uint8_t> rest_;
+  const std::uint8_t* next_;
+  const std::uint8_t* end_;
   std::uint64_t state_ = 0;
 };
 
 // Reads one stream in as many calls as the caller likes. Keeps references: `data` and `tables` must outlive
-// it. Not for several threads at a time.
+// it. A copy is a second decoder at the same place. Not for several threads at a time.
 class Decoder {
  public:
-  Decoder(std::span<const std::uint8_t> data, const CdfTables& tables) : reader_(data), tables_(tables) {}
+  Decoder(std::span<const std::uint8_t> data, const CdfTables& tables) : reader_(data), tables_(&tables) {}
 
   // Decodes the next indexes.size() symbols into `symbols`, which has the same size. Index is std::uint8_t
   // or std::int32_t. Throws StreamError, or std::invalid_argument for an index without a table; the decoder
@@ -46,7 +52,7 @@ class Decoder {
 
  private:
   Reader reader_;
-  const CdfTables& tables_;
+  const CdfTables* tables_;
 };
 
 }  // namespace jaxcompress
