@@ -15,7 +15,17 @@ the tables of an image model, nearly every changed bit; but a change may turn on
 so a container that must know adds a checksum.
 """
 
+from ._autoregressive import ContextModel, instruction_sets
 from ._coding import CdfTables, Decoder, decode, encode, pmf_to_cdf
 from ._rans import StreamError
 
-__all__ = ["CdfTables", "Decoder", "StreamError", "decode", "encode", "pmf_to_cdf"]
+__all__ = [
+    "CdfTables",
+    "ContextModel",
+    "Decoder",
+    "StreamError",
+    "decode",
+    "encode",
+    "instruction_sets",
+    "pmf_to_cdf",
+]

@@ -11,10 +11,41 @@ class CdfTables:
     def __init__(self, cdf: NDArray[np.int32], lengths: NDArray[np.int32], offsets: NDArray[np.int32]) -> None: ...
     def __len__(self) -> int: ...
 
+class ContextModel:
+    def __init__(
+        self,
+        context_kernel: NDArray[np.float32],
+        context_bias: NDArray[np.float32],
+        layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
+        scale_table: NDArray[np.float32],
+        slope: float,
+        isa: str,
+    ) -> None: ...
+    def encode(
+        self,
+        latents: list[NDArray[np.float32]],
+        hypers: list[NDArray[np.float32]],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+    ) -> list[bytes]: ...
+    def decode(
+        self,
+        streams: list[bytes],
+        hypers: list[NDArray[np.float32]],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+    ) -> list[NDArray[np.float32]]: ...
+    def predict(
+        self, latent: NDArray[np.float32], hyper: NDArray[np.float32], threads: SupportsIndex
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
 class Decoder:
     def __init__(self, data: bytes, tables: CdfTables) -> None: ...
     def decode(self, indexes: NDArray[np.uint8] | NDArray[np.int32]) -> NDArray[np.int32]: ...
     def finish(self) -> None: ...
 
 def encode(symbols: NDArray[np.int32], indexes: NDArray[np.uint8] | NDArray[np.int32], tables: CdfTables) -> bytes: ...
+def instruction_sets() -> list[str]: ...
 def pmf_to_cdf(pmf: NDArray[np.float32], precision: SupportsIndex) -> NDArray[np.int32]: ...

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "autoregressive.hpp"
 #include "jaxcompress/decoder.hpp"
 #include "jaxcompress/encoder.hpp"
 #include "jaxcompress/errors.hpp"
@@ -126,5 +127,6 @@ PYBIND11_MODULE(_rans, module) {
   bind_index_type<std::uint8_t>(module, decoder);
   bind_index_type<std::int32_t>(module, decoder);
 
+  bind_autoregressive(module);
   module.def("pmf_to_cdf", &pmf_to_cdf_array, "pmf"_a.noconvert(), "precision"_a);
 }
