@@ -15,11 +15,13 @@ the tables of an image model, nearly every changed bit; but a change may turn on
 so a container that must know adds a checksum.
 """
 
+from ._autoregressive import ContextModel, instruction_sets
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
 from ._rans import StreamError
 
 __all__ = [
     "CdfTables",
+    "ContextModel",
     "Decoder",
     "Encoder",
     "StreamError",
@@ -27,5 +29,6 @@ __all__ = [
     "decode_batch",
     "encode",
     "encode_batch",
+    "instruction_sets",
     "pmf_to_cdf",
 ]

@@ -18,6 +18,35 @@ class Encoder:
     def __init__(self, tables: CdfTables) -> None: ...
     def encode(self, symbols: ArrayLike, indexes: ArrayLike) -> None: ...
     def finish(self) -> bytes: ...
+class ContextModel:
+    def __init__(
+        self,
+        context_kernel: NDArray[np.float32],
+        context_bias: NDArray[np.float32],
+        layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
+        scale_table: NDArray[np.float32],
+        slope: float,
+        isa: str,
+    ) -> None: ...
+    def encode(
+        self,
+        latents: list[NDArray[np.float32]],
+        hypers: list[NDArray[np.float32]],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+    ) -> list[bytes]: ...
+    def decode(
+        self,
+        streams: list[bytes],
+        hypers: list[NDArray[np.float32]],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+    ) -> list[NDArray[np.float32]]: ...
+    def predict(
+        self, latent: NDArray[np.float32], hyper: NDArray[np.float32], threads: SupportsIndex
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
 class Decoder:
     def __init__(self, data: bytes, tables: CdfTables) -> None: ...
@@ -31,4 +60,5 @@ def encode_batch(
 def decode_batch(
     streams: list[bytes], indexes: list[NDArray], tables: CdfTables, threads: int
 ) -> list[NDArray[np.int32]]: ...
+def instruction_sets() -> list[str]: ...
 def pmf_to_cdf(pmf: NDArray[np.float32], precision: SupportsIndex) -> NDArray[np.int32]: ...

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "autoregressive.hpp"
 #include "jaxcompress/errors.hpp"
 #include "jaxcompress/pmf.hpp"
 
@@ -34,4 +35,5 @@ PYBIND11_MODULE(_rans, module) {
 
   module.def("pmf_to_cdf", &pmf_to_cdf_array, "pmf"_a.noconvert(), "precision"_a);
   bind_rans(module);
+  bind_autoregressive(module);
 }

@@ -1,0 +1,127 @@
+#include "jaxcompress/context_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "jaxcompress/errors.hpp"
+
+namespace jaxcompress {
+namespace {
+
+// The least scale that the models use, as float32; smaller ones count as this.
+constexpr float kScaleBound = 0.11F;
+
+// Indexes of tables fit one byte.
+constexpr std::size_t kMaxTables = 256;
+
+void check_finite(const std::string& name, std::span<const float> values) {
+  const auto found = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
+  if (found == values.end()) return;
+  throw std::invalid_argument(concat(name, " has ", *found, " as its value number ", found - values.begin(),
+                                     ", expected finite weights"));
+}
+
+void check_weights(const std::string& name, const ContextModel::Weights& weights) {
+  if (weights.outputs == 0) throw std::invalid_argument(concat(name, " kernel has no outputs"));
+  if (weights.kernel.size() / weights.outputs != weights.inputs ||
+      weights.kernel.size() % weights.outputs != 0) {
+    throw std::invalid_argument(concat(name, " kernel has ", weights.kernel.size(), " values, expected ",
+                                       weights.inputs, " x ", weights.outputs));
+  }
+  if (weights.bias.size() != weights.outputs) {
+    throw std::invalid_argument(concat(name, " bias has ", weights.bias.size(), " values but the kernel has ",
+                                       weights.outputs, " outputs; give one for each"));
+  }
+  check_finite(name + " bias", weights.bias);
+}
+
+// The first `inputs` rows of the kernel, and the bias.
+ContextModel::Layer make_layer(const std::string& name, const ContextModel::Weights& weights, std::size_t inputs) {
+  check_weights(name, weights);
+  const auto kernel = weights.kernel.first(inputs * weights.outputs);
+  check_finite(name + " kernel", kernel);
+  return {Matrix(kernel, inputs, weights.outputs), {weights.bias.begin(), weights.bias.end()}};
+}
+
+ContextModel::Layer make_context(std::size_t size, const ContextModel::Weights& weights) {
+  if (size < 3 || size % 2 == 0) {
+    throw std::invalid_argument(concat("the context kernel is ", size, " x ", size,
+                                       ", expected an odd side of at least 3"));
+  }
+  if (weights.inputs == 0 || weights.inputs % (size * size) != 0) {
+    throw std::invalid_argument(concat("the context kernel has ", weights.inputs, " inputs, expected a multiple of ",
+                                       size, " x ", size));
+  }
+  return make_layer("context", weights, size * size / 2 * (weights.inputs / (size * size)));
+}
+
+void check_scale_table(std::span<const float> scales) {
+  if (scales.empty() || scales.size() > kMaxTables) {
+    throw std::invalid_argument(concat("scale_table has ", scales.size(), " entries, expected 1 to ", kMaxTables));
+  }
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    const float before = i == 0 ? 0 : scales[i - 1];
+    if (!(scales[i] > before) || !std::isfinite(scales[i])) {
+      throw std::invalid_argument(concat("scale_table[", i, "] is ", scales[i], " after ", before,
+                                         ", expected positive and ascending scales"));
+    }
+  }
+}
+
+}  // namespace
+
+ContextModel::ContextModel(std::size_t size, const Weights& context, std::span<const Weights> layers,
+                           std::span<const float> scale_table, float slope, InstructionSet set)
+    : size_(size), context_(make_context(size, context)), slope_(slope), set_(set) {
+  const auto sets = instruction_sets();
+  if (std::ranges::find(sets, set) == sets.end()) {
+    throw std::invalid_argument(concat("this processor does not have ", to_string(set)));
+  }
+  if (!std::isfinite(slope)) throw std::invalid_argument(concat("slope is ", slope, ", expected a finite number"));
+  check_scale_table(scale_table);
+  thresholds_.assign(scale_table.begin(), scale_table.end() - 1);
+
+  if (layers.empty()) throw std::invalid_argument("layers is empty, expected at least one");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::string name = concat("layers[", i, "]");
+    layers_.push_back(make_layer(name, layers[i], layers[i].inputs));
+    if (i > 0 && layers[i].inputs != layers[i - 1].outputs) {
+      throw std::invalid_argument(concat(name, " kernel has ", layers[i].inputs, " inputs, expected ",
+                                         layers[i - 1].outputs, ", the outputs of the layer before"));
+    }
+  }
+  if (layers.front().inputs < context.outputs) {
+    throw std::invalid_argument(concat("layers[0] kernel has ", layers.front().inputs,
+                                       " inputs, expected those of the side information and ", context.outputs,
+                                       " of the context"));
+  }
+  const std::size_t latents = context.inputs / (size * size);
+  if (layers.back().outputs != 2 * latents) {
+    throw std::invalid_argument(concat("the last layer has ", layers.back().outputs, " outputs, expected ",
+                                       2 * latents, ": scales and means of the ", latents,
+                                       " channels that the context kernel reads"));
+  }
+}
+
+std::size_t ContextModel::most_panels() const {
+  std::size_t most = context_.matrix.panels();
+  for (const Layer& layer : layers_) most = std::max(most, layer.matrix.panels());
+  return most;
+}
+
+void ContextModel::activate(std::span<float> values) const {
+  for (float& value : values) value = value >= 0 ? value : slope_ * value;
+}
+
+void ContextModel::find_indexes(std::span<const float> scales, std::span<std::uint8_t> indexes) const {
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    const float scale = scales[i] < kScaleBound ? kScaleBound : scales[i];
+    std::uint32_t index = 0;
+    for (const float threshold : thresholds_) index += !(scale <= threshold);
+    indexes[i] = static_cast<std::uint8_t>(index);
+  }
+}
+
+}  // namespace jaxcompress

@@ -1,0 +1,204 @@
+#include "evaluation.hpp"
+
+#include <algorithm>
+
+namespace jaxcompress {
+namespace {
+
+// Positions whose sums over what is known in advance are computed together.
+constexpr std::size_t kChunk = 64;
+
+}  // namespace
+
+Steps::Steps(const ContextModel& model, std::span<const SideInformation> sides, Order order)
+    : sides_(sides), order_(order), slope_(model.reach() + 1) {
+  for (const SideInformation& side : sides) {
+    if (side.height == 0 || side.width == 0) continue;
+    const bool raster = order == Order::kRaster;
+    count_ = std::max(count_, raster ? side.height * side.width : side.width + slope_ * (side.height - 1));
+    most_ += raster ? 1 : std::min(side.height, (side.width - 1) / slope_ + 1);
+  }
+}
+
+void Steps::list(std::size_t step, std::vector<Position>& positions) const {
+  positions.clear();
+  for (std::size_t picture = 0; picture < sides_.size(); ++picture) {
+    const SideInformation& side = sides_[picture];
+    const Range range = rows(step, side);
+    for (std::size_t row = range.begin; row < range.end; ++row) {
+      positions.push_back({picture, row, order_ == Order::kRaster ? step % side.width : step - slope_ * row});
+    }
+  }
+}
+
+Range Steps::rows(std::size_t step, const SideInformation& side) const {
+  if (side.height == 0 || side.width == 0) return {};
+  if (order_ == Order::kRaster) {
+    const std::size_t row = step / side.width;
+    return {row, std::min(row + 1, std::max(row, side.height))};
+  }
+  const std::size_t first = step < side.width ? 0 : (step - side.width) / slope_ + 1;
+  return {first, std::min(step / slope_ + 1, side.height)};
+}
+
+Grid::Grid(const ContextModel& model, const SideInformation& side, Order order)
+    : height_(side.height),
+      width_(side.width),
+      channels_(model.channels()),
+      side_channels_(model.side_channels()),
+      reach_(model.reach()),
+      stride_(width_ + 2 * reach_),
+      first_size_(model.layers().front().matrix.width()),
+      context_size_(model.context().matrix.width()),
+      side_(side.values.data()) {
+  if (height_ == 0 || width_ == 0) return;
+  latent_ = Floats((height_ + reach_) * stride_ * channels_);
+  first_sums_ = Floats(height_ * width_ * first_size_);
+  if (order == Order::kRaster) context_sums_ = Floats(width_ * context_size_);
+}
+
+Evaluation::Evaluation(const ContextModel& network, std::span<const SideInformation> sides, Order order)
+    : model(network), steps(model, sides, order), context(steps.most() * model.context().matrix.width()) {
+  for (const SideInformation& side : sides) grids.emplace_back(model, side, order);
+  for (std::size_t i = 1; i < model.layers().size(); ++i) {
+    hidden.emplace_back(steps.most() * model.layers()[i].matrix.width());
+  }
+}
+
+Evaluator::Evaluator(Evaluation& shared) : shared_(shared) {
+  positions_.reserve(shared.steps.most());
+  inputs_.reserve(std::max(shared.steps.most(), kChunk));
+  sums_.reserve(std::max(shared.steps.most(), kChunk));
+}
+
+void Evaluator::start(Team& team, std::size_t rank) {
+  team_ = &team;
+  rank_ = rank;
+  const Layer& first = shared_.model.layers().front();
+  for (Grid& grid : shared_.grids) {
+    for (std::size_t row = 0; row < grid.height(); ++row) {
+      for (std::size_t chunk = 0; chunk < grid.width(); chunk += kChunk) {
+        inputs_.clear();
+        sums_.clear();
+        for (std::size_t column = chunk; column < std::min(chunk + kChunk, grid.width()); ++column) {
+          inputs_.push_back(grid.side(row, column));
+          sums_.push_back(grid.first_sums(row, column));
+        }
+        start_sums(first);
+        accumulate(first, 0, shared_.model.side_channels());
+      }
+    }
+  }
+}
+
+void Evaluator::evaluate(std::size_t step) {
+  shared_.steps.list(step, positions_);
+  evaluate_context();
+  team_->wait();
+  for (std::size_t i = 0; i < shared_.model.layers().size(); ++i) {
+    if (i > 0) team_->wait();
+    evaluate_layer(i);
+  }
+}
+
+// A thread has the same panels of a layer in every step, so that it finds the sums that it began.
+Range Evaluator::panels_of(const Layer& layer) const {
+  const std::size_t count = layer.matrix.panels();
+  return {count * rank_ / team_->size(), count * (rank_ + 1) / team_->size()};
+}
+
+Range Evaluator::outputs_of(const Layer& layer) const {
+  const Range panels = panels_of(layer);
+  const std::size_t count = layer.matrix.outputs();
+  return {std::min(panels.begin * kPanel, count), std::min(panels.end * kPanel, count)};
+}
+
+float* Evaluator::context(std::size_t i) {
+  const Position& position = positions_[i];
+  if (shared_.steps.order() == Order::kRaster) return shared_.grids[position.picture].context_sums(position.column);
+  return shared_.context.data() + i * shared_.model.context().matrix.width();
+}
+
+float* Evaluator::sums(std::size_t layer, std::size_t i) {
+  const Position& position = positions_[i];
+  if (layer == 0) return shared_.grids[position.picture].first_sums(position.row, position.column);
+  return shared_.hidden[layer - 1].data() + i * shared_.model.layers()[layer].matrix.width();
+}
+
+void Evaluator::start_sums(const Layer& layer) {
+  const Range range = outputs_of(layer);
+  const float* bias = layer.bias.data();
+  for (float* sums : sums_) std::copy(bias + range.begin, bias + range.end, sums + range.begin);
+}
+
+void Evaluator::accumulate(const Layer& layer, std::size_t first_row, std::size_t rows) {
+  layer.matrix.accumulate(shared_.model.instruction_set(), {first_row, first_row + rows}, panels_of(layer), inputs_,
+                          sums_);
+}
+
+void Evaluator::start_row(Grid& grid, std::size_t row) {
+  const Layer& layer = shared_.model.context();
+  const std::size_t depth = shared_.model.size() * shared_.model.channels();
+  for (std::size_t chunk = 0; chunk < grid.width(); chunk += kChunk) {
+    const std::size_t end = std::min(chunk + kChunk, grid.width());
+    sums_.clear();
+    for (std::size_t column = chunk; column < end; ++column) sums_.push_back(grid.context_sums(column));
+    start_sums(layer);
+    for (std::size_t above = 0; above < shared_.model.reach(); ++above) {
+      inputs_.clear();
+      for (std::size_t column = chunk; column < end; ++column) inputs_.push_back(grid.seen(above, row, column));
+      accumulate(layer, above * depth, depth);
+    }
+  }
+}
+
+void Evaluator::evaluate_context() {
+  const ContextModel& model = shared_.model;
+  const Layer& layer = model.context();
+  const std::size_t depth = model.size() * model.channels();
+  const auto see = [&](std::size_t kernel_row) {
+    inputs_.clear();
+    for (const Position& position : positions_) {
+      inputs_.push_back(shared_.grids[position.picture].seen(kernel_row, position.row, position.column));
+    }
+  };
+  const bool raster = shared_.steps.order() == Order::kRaster;
+  if (raster) {
+    for (const Position& position : positions_) {
+      if (position.column == 0) start_row(shared_.grids[position.picture], position.row);
+    }
+  }
+  sums_.clear();
+  for (std::size_t i = 0; i < positions_.size(); ++i) sums_.push_back(context(i));
+  if (!raster) {
+    start_sums(layer);
+    for (std::size_t above = 0; above < model.reach(); ++above) {
+      see(above);
+      accumulate(layer, above * depth, depth);
+    }
+  }
+  see(model.reach());
+  accumulate(layer, model.reach() * depth, model.reach() * model.channels());
+}
+
+void Evaluator::evaluate_layer(std::size_t index) {
+  const ContextModel& model = shared_.model;
+  const Layer& layer = model.layers()[index];
+  inputs_.clear();
+  sums_.clear();
+  for (std::size_t i = 0; i < positions_.size(); ++i) {
+    inputs_.push_back(index == 0 ? context(i) : sums(index - 1, i));
+    sums_.push_back(sums(index, i));
+  }
+  if (index == 0) {
+    accumulate(layer, model.side_channels(), model.context().matrix.outputs());
+  } else {
+    start_sums(layer);
+    accumulate(layer, 0, layer.matrix.inputs());
+  }
+  if (index + 1 == model.layers().size()) return;
+  const Range range = outputs_of(layer);
+  for (float* sums : sums_) model.activate({sums + range.begin, sums + range.end});
+}
+
+}  // namespace jaxcompress

@@ -1,0 +1,40 @@
+#include "matrix_f32_paths.hpp"
+
+#if JAXCOMPRESS_X86
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+#include "jaxcompress/matrix_f32.hpp"
+
+#define JAXCOMPRESS_TARGET [[gnu::target("avx2,fma")]]
+
+namespace jaxcompress {
+namespace {
+
+struct Vector {
+  static constexpr std::size_t kSize = 8;
+
+  JAXCOMPRESS_TARGET static Vector load(const float* source) { return {_mm256_loadu_ps(source)}; }
+  JAXCOMPRESS_TARGET static Vector broadcast(const float* source) { return {_mm256_broadcast_ss(source)}; }
+  JAXCOMPRESS_TARGET static Vector fma(const Vector& a, const Vector& b, const Vector& c) {
+    return {_mm256_fmadd_ps(a.value, b.value, c.value)};
+  }
+  JAXCOMPRESS_TARGET void store(float* target) const { _mm256_storeu_ps(target, value); }
+
+  __m256 value;
+};
+
+// 3 x 4 sums, 3 inputs and a weight fill the 16 registers.
+constexpr std::size_t kMaxPositions = 3;
+
+#include "matrix_f32_tiles.hpp"
+
+}  // namespace
+
+void accumulate_avx2(const Product& product) { accumulate_tiles(product); }
+
+}  // namespace jaxcompress
+
+#endif

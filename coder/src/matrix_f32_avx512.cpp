@@ -1,0 +1,41 @@
+#include "matrix_f32_paths.hpp"
+
+#if JAXCOMPRESS_X86
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+#include "jaxcompress/matrix_f32.hpp"
+
+#define JAXCOMPRESS_TARGET [[gnu::target("avx512f")]]
+
+namespace jaxcompress {
+namespace {
+
+struct Vector {
+  static constexpr std::size_t kSize = 16;
+
+  JAXCOMPRESS_TARGET static Vector load(const float* source) { return {_mm512_loadu_ps(source)}; }
+  JAXCOMPRESS_TARGET static Vector broadcast(const float* source) { return {_mm512_set1_ps(*source)}; }
+  JAXCOMPRESS_TARGET static Vector fma(const Vector& a, const Vector& b, const Vector& c) {
+    return {_mm512_fmadd_ps(a.value, b.value, c.value)};
+  }
+  JAXCOMPRESS_TARGET void store(float* target) const { _mm512_storeu_ps(target, value); }
+
+  __m512 value;
+};
+
+// 8 x 2 sums, 8 inputs and 2 weights leave some of the 32 registers, but more positions would need more
+// general registers for their addresses than there are.
+constexpr std::size_t kMaxPositions = 8;
+
+#include "matrix_f32_tiles.hpp"
+
+}  // namespace
+
+void accumulate_avx512(const Product& product) { accumulate_tiles(product); }
+
+}  // namespace jaxcompress
+
+#endif
