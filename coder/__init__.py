@@ -17,5 +17,6 @@ so a container that must know adds a checksum.
 
 from ._coding import CdfTables, Decoder, decode, encode, pmf_to_cdf
 from ._rans import StreamError
+from ._repair import Repaired, decode_repaired
 
-__all__ = ["CdfTables", "Decoder", "StreamError", "decode", "encode", "pmf_to_cdf"]
+__all__ = ["CdfTables", "Decoder", "Repaired", "StreamError", "decode", "decode_repaired", "encode", "pmf_to_cdf"]
