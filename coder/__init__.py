@@ -18,15 +18,18 @@ so a container that must know adds a checksum.
 from ._autoregressive import ContextModel, instruction_sets
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
 from ._rans import StreamError
+from ._repair import Repaired, decode_repaired
 
 __all__ = [
     "CdfTables",
     "ContextModel",
     "Decoder",
     "Encoder",
+    "Repaired",
     "StreamError",
     "decode",
     "decode_batch",
+    "decode_repaired",
     "encode",
     "encode_batch",
     "instruction_sets",

@@ -62,3 +62,13 @@ def decode_batch(
 ) -> list[NDArray[np.int32]]: ...
 def instruction_sets() -> list[str]: ...
 def pmf_to_cdf(pmf: NDArray[np.float32], precision: SupportsIndex) -> NDArray[np.int32]: ...
+def decode_repaired(
+    data: bytes,
+    indexes: NDArray[np.uint8] | NDArray[np.int32],
+    tables: CdfTables,
+    positions: NDArray[np.int32],
+    alternatives: NDArray[np.int32],
+    distances: NDArray[np.float64],
+    max_tries: SupportsIndex,
+    max_seconds: float,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], int]: ...

@@ -16,6 +16,7 @@ using namespace pybind11::literals;
 namespace jaxcompress {
 
 void bind_rans(py::module_& module);
+void bind_repair(py::module_& module);
 
 namespace {
 
@@ -36,4 +37,5 @@ PYBIND11_MODULE(_rans, module) {
   module.def("pmf_to_cdf", &pmf_to_cdf_array, "pmf"_a.noconvert(), "precision"_a);
   bind_rans(module);
   bind_autoregressive(module);
+  bind_repair(module);
 }

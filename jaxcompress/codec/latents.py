@@ -10,6 +10,7 @@ import numpy as np
 from jaxcompress import coder
 from jaxcompress.codec import autoregressive, stages
 from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.codec.repair import ScaleRepair
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
@@ -64,9 +65,11 @@ class LatentCoder:
                     y_hat[area] = self._decode_channels(string, y_hat[area].shape) + self._medians
             else:
                 z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
-                hyper = self._hyper(self._decode_channels(strings[0], z_shape))
+                z_symbols = self._decode_channels(strings[0], z_shape)
+                hyper = self._hyper(z_symbols)
+                repair = ScaleRepair(lambda: self._scales(z_symbols), self._scale_table, self._gaussian_tables)
                 for area, string in zip(areas, strings[1:], strict=True):
-                    y_hat[area] = self._decode_gaussian(string, hyper, area)
+                    y_hat[area] = self._decode_gaussian(string, hyper, area, repair)
         except coder.StreamError as error:
             raise BitstreamError(
                 f"the strings do not decode ({error}): they are damaged, or were written with other weights or where "
@@ -89,10 +92,15 @@ class LatentCoder:
 
         Encoder and decoder both come here with a single picture, so that both run the same compiled program.
         """
-        z_hat = (z_symbols.astype(np.float32) + self._medians)[None]
-        return jax.tree.map(
-            lambda a: np.asarray(a[0]), stages.side_information(self._model, self._scale_table, self._params, z_hat)
-        )
+        hyper = stages.side_information(self._model, self._scale_table, self._params, self._z_hat(z_symbols))
+        return jax.tree.map(lambda a: np.asarray(a[0]), hyper)
+
+    def _scales(self, z_symbols: np.ndarray) -> np.ndarray:
+        """Scales of y, `[h, w, M]`: what the indexes of `_hyper` come from."""
+        return np.asarray(stages.scales(self._model, self._params, self._z_hat(z_symbols))[0])
+
+    def _z_hat(self, z_symbols: np.ndarray) -> np.ndarray:
+        return (z_symbols.astype(np.float32) + self._medians)[None]
 
     def _encode_gaussian(self, y: np.ndarray, hyper: Any, area: tuple[slice, slice]) -> bytes:
         if self._model.is_autoregressive:
@@ -102,12 +110,13 @@ class LatentCoder:
         symbols = autoregressive.to_symbols(np.rint(residual))
         return coder.encode(symbols.transpose(2, 0, 1), indexes[area].transpose(2, 0, 1), self._gaussian_tables)
 
-    def _decode_gaussian(self, string: bytes, hyper: Any, area: tuple[slice, slice]) -> np.ndarray:
+    def _decode_gaussian(
+        self, string: bytes, hyper: Any, area: tuple[slice, slice], repair: ScaleRepair
+    ) -> np.ndarray:
         if self._model.is_autoregressive:
             return self._in_raster_order(autoregressive.decode, string, hyper[area], self._channels)
         indexes, means = hyper
-        symbols = coder.decode(string, indexes[area].transpose(2, 0, 1), self._gaussian_tables)
-        residual = symbols.transpose(1, 2, 0).astype(np.float32)
+        residual = repair.decode(string, indexes, area).astype(np.float32)
         return residual if means is None else residual + means[area]
 
     def _in_raster_order(self, code: Callable, *what: Any) -> Any:

@@ -33,6 +33,12 @@ def side_information(model: CompressionModel, scale_table: tuple[float, ...], pa
     return build_indexes(scales, np.array(scale_table, np.float32)), means
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def scales(model: CompressionModel, params: Any, z_hat: ArrayLike) -> jax.Array:
+    """The scales that `side_information` makes indexes of, for models that are not autoregressive."""
+    return _apply(model, params, "gaussian_parameters", _apply(model, params, "hyper_synthesis", z_hat))[0]
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def position(
     model: CompressionModel, scale_table: tuple[float, ...], params: Any, window: ArrayLike, hyper: ArrayLike

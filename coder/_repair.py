@@ -1,0 +1,76 @@
+"""Decoding with indexes of which a few may be others than the encoder's."""
+
+from typing import NamedTuple, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _rans
+from ._arrays import index_array, int32_array
+from ._coding import Buffer, CdfTables, _bytes, _native
+
+
+class Repaired(NamedTuple):
+    """What `decode_repaired` found.
+
+    Attributes:
+        symbols: int32, of the shape of the indexes.
+        flipped: which candidates had their alternative in the encoder, ascending; none if the stream decodes as it is.
+        tries: decodings after the first, which uses the indexes as they are.
+    """
+
+    symbols: NDArray[np.int32]
+    flipped: NDArray[np.int64]
+    tries: int
+
+
+def decode_repaired(
+    data: Buffer,
+    indexes: ArrayLike,
+    tables: CdfTables,
+    candidates: ArrayLike,
+    alternatives: ArrayLike,
+    distances: ArrayLike,
+    *,
+    max_tries: SupportsIndex = 10_000,
+    max_seconds: float = 1.0,
+) -> Repaired:
+    """Decodes a whole stream although a few indexes may be others than its encoder had.
+
+    Indexes that come out of floating-point arithmetic may differ between machines where a number lies on the edge
+    between two tables. `decode` notices, by the end of the stream; this goes on to try sets of alternatives, in the
+    order of the sums of their distances, until the stream ends exactly as it must. A set is decoded from its last
+    flip on, and not at all if what comes before that flip does not decode.
+
+    A wrong set passes with a probability below 2^-31 for each try. What the end of a stream cannot show at all is
+    damage to the nibbles of an escaped value, for which a container needs a checksum.
+
+    Args:
+        data: the stream, bytes or anything like it.
+        indexes: as for `decode`.
+        tables: as for `decode`.
+        candidates: [K] integers, K at most 64: positions in the flattened indexes, different from each other.
+        alternatives: [K] integers: the index that each of them may have been.
+        distances: [K] real numbers, finite and at least 0: how far each is from the edge, in any unit.
+        max_tries: tries before it gives up.
+        max_seconds: likewise, seconds by the clock.
+
+    Returns:
+        See `Repaired`.
+
+    Raises:
+        StreamError: no set was found within the limits; the message says how many were tried.
+        ValueError: arguments that are not as above.
+    """
+    doubts = {
+        "candidates": int32_array("candidates", candidates),
+        "alternatives": int32_array("alternatives", alternatives),
+        "distances": np.array(distances, np.float64),
+    }
+    for name, array in doubts.items():
+        if array.ndim != 1:
+            raise ValueError(f"{name} has shape {array.shape}, expected 1 dimension")
+    if (tries := int(max_tries)) < 0:
+        raise ValueError(f"max_tries is {tries}, expected at least 0")
+    arrays = (_bytes(data), index_array("indexes", indexes), _native(tables), *doubts.values())
+    return Repaired(*_rans.decode_repaired(*arrays, tries, float(max_seconds)))

@@ -1,0 +1,109 @@
+"""Decoding strings that were written where floating-point arithmetic gives other last bits.
+
+A latent's table is that of its scale, which comes out of a network. Two programs, or one on two machines, sum in
+different orders, and a scale that lies within rounding of a threshold between two tables may fall on either side. One
+such scale in a picture of a few hundred thousand, and the rest of the string decodes to noise; the end of the string
+tells. Then the scales nearest to a threshold are tried on its other side.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxcompress import coder
+from jaxcompress.entropy import SCALE_BOUND
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_CANDIDATES = 24
+"""Scales that may be tried on the other side of their threshold."""
+
+MAX_DISTANCE = 1e-4
+"""The farthest of them, relative to the threshold; float32 programs differ by some 1e-5 at most."""
+
+MAX_SECONDS = 1.0
+"""What all strings of a picture may take."""
+
+
+class ScaleRepair:
+    """Decodes the strings of one picture, where they resist with other tables for scales next to a threshold.
+
+    Args:
+        compute_scales: gives the scales of the picture, float32 `[h, w, M]`; called when the first string resists.
+        scale_table: float32 `[R]`, the scales of the tables.
+        tables: of the coder.
+    """
+
+    def __init__(self, compute_scales: Callable[[], np.ndarray], scale_table: np.ndarray, tables: coder.CdfTables):
+        self._compute_scales = compute_scales
+        self._scale_table = scale_table
+        self._tables = tables
+        self._scales: np.ndarray | None = None
+        self._seconds_left = MAX_SECONDS
+
+    def decode(self, string: bytes, indexes: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
+        """Decodes a string.
+
+        Args:
+            string: of the latents in `area`.
+            indexes: uint8 `[h, w, M]` of the whole picture.
+            area: rows and columns.
+
+        Returns:
+            The symbols, int32 `[rows, columns, M]`.
+
+        Raises:
+            StreamError: it does not decode, whatever side the nearest scales take, or not in time.
+        """
+        planes = indexes[area].transpose(2, 0, 1)
+        try:
+            symbols = coder.decode(string, planes, self._tables)
+        except coder.StreamError:
+            symbols = self._repair(string, planes, area)
+        return symbols.transpose(1, 2, 0)
+
+    def _repair(self, string: bytes, indexes: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
+        if self._scales is None:
+            self._scales = self._compute_scales()
+        doubts = find_doubts(self._scales[area].transpose(2, 0, 1), indexes, self._scale_table)
+        began = time.perf_counter()
+        try:
+            found = coder.decode_repaired(string, indexes, self._tables, *doubts, max_seconds=self._seconds_left)
+        finally:
+            self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
+        _LOGGER.info(
+            "a string decodes with %d of its %d scales on the other side of a threshold, found after %d tries",
+            len(found.flipped),
+            indexes.size,
+            found.tries,
+        )
+        return found.symbols
+
+
+def find_doubts(
+    scales: np.ndarray, indexes: np.ndarray, scale_table: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The scales that are nearest to a threshold between two tables.
+
+    Args:
+        scales: float32, any shape.
+        indexes: uint8 of the same shape: the tables that were used for them.
+        scale_table: float32 `[R]`, the scales of the tables.
+
+    Returns:
+        Positions in the flattened scales, indexes of the tables on the other side, and relative distances to the
+        threshold, ascending: at most `MAX_CANDIDATES` of each, none beyond `MAX_DISTANCE`.
+    """
+    scales, indexes = scales.ravel(), indexes.ravel().astype(np.int32)
+    # Table k reaches from edge k to edge k + 1, the scale of the table. All scales below the bound count as the bound.
+    edges = np.full(len(scale_table) + 1, np.nan)
+    edges[1:-1] = scale_table[:-1]
+    edges[edges < np.float32(SCALE_BOUND)] = np.nan
+    below, above = (np.abs(scales - edge) / edge for edge in (edges[indexes], edges[indexes + 1]))
+    distances = np.fmin(below, above)
+    alternatives = np.where(distances == below, indexes - 1, indexes + 1)
+    (positions,) = np.nonzero(distances <= MAX_DISTANCE)
+    positions = positions[np.argsort(distances[positions], kind="stable")[:MAX_CANDIDATES]]
+    return positions, alternatives[positions], distances[positions]
