@@ -72,8 +72,8 @@ class LatentCoder:
                     y_hat[area] = self._decode_gaussian(string, hyper, area, repair)
         except coder.StreamError as error:
             raise BitstreamError(
-                f"the strings do not decode ({error}). If they are whole, decode them with the weights, the program and "
-                f"the kind of processor that wrote them: elsewhere floating-point arithmetic may give other scales"
+                f"the strings do not decode ({error}). If they are whole, decode them with the weights, the program "
+                f"and the kind of processor that wrote them: elsewhere floating-point arithmetic may give other scales"
             ) from error
         return y_hat
 

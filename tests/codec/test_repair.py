@@ -81,7 +81,7 @@ def test_scales_far_from_a_threshold_are_not_flipped(golden_of, photo, monkeypat
         patch.setattr(repair, "MAX_CANDIDATES", 2048)
         flip(patch, [1000])
         data = codec.compress(photo)
-    with pytest.raises(BitstreamError, match="indexes in doubt makes .* tries.* decode them with"):
+    with pytest.raises(BitstreamError, match=r"indexes in doubt makes .* tries.* decode them with"):
         codec.decompress(data)
 
 

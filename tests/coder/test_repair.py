@@ -54,7 +54,7 @@ def test_an_index_that_is_in_no_doubt_is_not_found(coded, indexes):
     message = r"3 indexes in doubt makes the stream decode \(7 tries, which are all that could\); as it is, the stream"
     with pytest.raises(coder.StreamError, match=message):
         repair(coded, indexes, [3], np.s_[:3])
-    with pytest.raises(coder.StreamError, match="^the stream (ends|has)"):
+    with pytest.raises(coder.StreamError, match=r"^the stream (ends|has)"):
         repair(coded, indexes, [3], np.s_[:0])
 
 
@@ -79,7 +79,7 @@ def test_what_comes_after_the_failure_is_not_tried(coded):
 
 def test_a_stream_that_no_encoder_writes_is_not_searched(coded):
     for data in (b"", coded.data[:-1], bytes(8)):
-        with pytest.raises(coder.StreamError, match="^the stream (has|begins)"):
+        with pytest.raises(coder.StreamError, match=r"^the stream (has|begins)"):
             coder.decode_repaired(data, coded.indexes, coded.tables, [0], [1], [0])
 
 
