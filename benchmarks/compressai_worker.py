@@ -5,7 +5,7 @@ networks in .pth.tar files. Arrays keep CompressAI's layout, NCHW.
 
     {"command": "hello"}                                            version
     {"command": "build", architecture, n, m, seed, picture, checkpoint}    writes a random network
-    {"command": "code", architecture, checkpoint, picture, arrays, stages} codes a picture with a network
+    {"command": "code", architecture, checkpoint, picture, arrays, stages, arithmetic} codes a picture with a network
 """
 
 import base64
@@ -117,14 +117,17 @@ def spread(layer, run, mean, deviation):
 # ---------------------------------------------------------------- coding, with everything recorded
 
 
-def code(architecture, checkpoint, picture, arrays, stages):
+def code(architecture, checkpoint, picture, arrays, stages, arithmetic):
     """Codes a picture; writes what each stage (if asked) and the coder saw.
 
     Returns:
         Whether `update()` rebuilt tables, the strings, the shape.
     """
     network, updated = load(architecture, checkpoint)
-    x = read_picture(picture)
+    # Three ways in which PyTorch sums in different orders on one processor.
+    layout = torch.channels_last if arithmetic == "channels_last" else torch.contiguous_format
+    network, x = network.to(memory_format=layout), read_picture(picture).to(memory_format=layout)
+    torch.backends.mkldnn.enabled = arithmetic != "mkldnn off"
     found = record_stages(network, x) if stages else {}
     with recording(network) as calls:
         coded = network.compress(x)

@@ -97,8 +97,10 @@ class Reference:
         np.save(path, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
         return path
 
-    def code(self, architecture: str, checkpoint: Path, x: np.ndarray, *, stages: bool = False) -> Coded:
-        """Codes a picture `[1, H, W, 3]` with the network of a checkpoint."""
+    def code(
+        self, architecture: str, checkpoint: Path, x: np.ndarray, *, stages: bool = False, arithmetic: str = "default"
+    ) -> Coded:
+        """Codes a picture `[1, H, W, 3]` with the network of a checkpoint; for `arithmetic` see the worker."""
         path = self.folder / "arrays.npz"
         answer = self.ask(
             "code",
@@ -107,6 +109,7 @@ class Reference:
             picture=self.picture_file(x),
             arrays=path,
             stages=stages,
+            arithmetic=arithmetic,
         )
         with np.load(path) as file:
             arrays = {name: np.ascontiguousarray(file[name].transpose(0, 2, 3, 1)) for name in file.files}

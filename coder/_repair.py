@@ -32,7 +32,7 @@ def decode_repaired(
     alternatives: ArrayLike,
     distances: ArrayLike,
     *,
-    max_tries: SupportsIndex = 10_000,
+    max_tries: SupportsIndex = 4096,
     max_seconds: float = 1.0,
 ) -> Repaired:
     """Decodes a whole stream although a few indexes may be others than its encoder had.

@@ -60,7 +60,8 @@ void check_arguments(std::span<const Index> indexes, const CdfTables& tables, st
 // The sets of alternatives form a tree: a set's parent lacks its last flip in the order of the stream, and so
 // decodes in the same way up to there. A child therefore begins at a checkpoint of its parent; and if its
 // parent failed before that place, the child would fail there too, and with it all that descends from it.
-// Distances are not negative, so a set never comes before its parent in the order of the sums.
+// Distances are not negative, so a set never comes before its parent in the order of the sums. That order is
+// close to that of the probabilities, if the errors of the numbers that the indexes come from are normal.
 template <typename Index>
 class Search {
  public:
@@ -79,10 +80,10 @@ class Search {
 
   // Decodes into `symbols` once it is known how.
   Repair run(std::span<std::int32_t> symbols) {
-    bool found = follow({.parent = 0, .last = 0, .next = 0, .distance = 0, .checkpoints = {}}, begin_, 0);
+    bool found = follow({.parent = 0, .next = 0, .distance = 0, .checkpoints = {}}, begin_, 0);
     std::size_t tries = 0;
     while (!found) {
-      if (steps_.empty() || tries == limits_.tries || out_of_time_) throw_not_found(tries);
+      if (steps_.empty() || tries == limits_.tries || is_out_of_time()) throw_not_found(tries);
       const Step step = steps_.top();
       steps_.pop();
       found = take(step);
@@ -90,7 +91,7 @@ class Search {
     }
     std::vector<std::size_t> flipped;
     for (std::size_t path = paths_.size() - 1; path != 0; path = paths_[path].parent) {
-      flipped.push_back(order_[paths_[path].last]);
+      flipped.push_back(order_[paths_[path].next - 1]);
     }
     std::ranges::reverse(flipped);
     decode(flipped, symbols);
@@ -99,11 +100,10 @@ class Search {
   }
 
  private:
-  // One set of alternatives that was tried. The last of its flips, and the next place where one could follow,
-  // are entries of order_; checkpoints stand at the places from there on, as far as it could be decoded.
+  // One set of alternatives that was tried: the flips of its parent and, unless it is the first and has none,
+  // entry next - 1 of order_. Checkpoints stand at the entries from next on, as far as it could be decoded.
   struct Path {
     std::size_t parent;
-    std::size_t last;
     std::size_t next;
     double distance;
     std::vector<Decoder> checkpoints;
@@ -125,14 +125,13 @@ class Search {
     const Path& parent = paths_[step.path];
     Decoder decoder = parent.checkpoints[step.flip - parent.next];
     const Doubt& doubt = doubts_[order_[step.flip]];
-    Path path{.parent = step.path, .last = step.flip, .next = step.flip + 1, .distance = step.distance,
-              .checkpoints = {}};
     try {
       decode_flipped(decoder, doubt, std::span(scratch_).first(1));
     } catch (const StreamError&) {
       return false;
     }
-    return follow(std::move(path), decoder, doubt.position + 1);
+    return follow({.parent = step.path, .next = step.flip + 1, .distance = step.distance, .checkpoints = {}},
+                  decoder, doubt.position + 1);
   }
 
   // Decodes on from `position` without further flips, and notes where there could be some. Whether the stream
@@ -164,11 +163,7 @@ class Search {
   bool advance(Decoder& decoder, std::size_t position, std::size_t end) {
     while (position < end) {
       // The first decoding is no try, and has all the time it needs.
-      const std::chrono::duration<double> used = Clock::now() - start_;
-      if (!paths_.empty() && used.count() > limits_.seconds) {
-        out_of_time_ = true;
-        return false;
-      }
+      if (!paths_.empty() && is_out_of_time()) return false;
       const std::size_t count = std::min(end - position, kBlock);
       decoder.decode(indexes_.subspan(position, count), std::span(scratch_).first(count));
       position += count;
@@ -195,15 +190,17 @@ class Search {
     decoder.decode(std::span<const std::int32_t>(&doubt.alternative, 1), symbol);
   }
 
+  bool is_out_of_time() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count() > limits_.seconds;
+  }
+
   [[noreturn]] void throw_not_found(std::size_t tries) const {
-    std::string why = ", which are all there are";
-    if (out_of_time_) {
-      why = concat(" in the limit of ", limits_.seconds, " s");
-    } else if (!steps_.empty()) {
-      why = ", the limit";
-    }
-    throw StreamError(concat(first_error_, "; nor does it decode with other tables for some of the ",
-                             doubts_.size(), " indexes in doubt (", tries, " tries", why, ")"));
+    if (doubts_.empty()) throw StreamError(first_error_);
+    std::string why = concat(" in the limit of ", limits_.seconds, " s");
+    if (tries == limits_.tries) why = ", the limit";
+    if (steps_.empty()) why = ", which are all that could";
+    throw StreamError(concat("no choice of other tables for ", doubts_.size(), " indexes in doubt makes the "
+                             "stream decode (", tries, " tries", why, "); as it is, ", first_error_));
   }
 
   const Decoder begin_;
@@ -216,7 +213,6 @@ class Search {
   std::vector<Path> paths_;
   std::priority_queue<Step> steps_;
   std::string first_error_;
-  bool out_of_time_ = false;
 };
 
 }  // namespace

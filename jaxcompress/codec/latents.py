@@ -72,8 +72,8 @@ class LatentCoder:
                     y_hat[area] = self._decode_gaussian(string, hyper, area, repair)
         except coder.StreamError as error:
             raise BitstreamError(
-                f"the strings do not decode ({error}): they are damaged, or were written with other weights or where "
-                f"floating-point arithmetic gives other scales"
+                f"the strings do not decode ({error}). If they are whole, decode them with the weights, the program "
+                f"and the kind of processor that wrote them: elsewhere floating-point arithmetic may give other scales"
             ) from error
         return y_hat
 
@@ -110,9 +110,7 @@ class LatentCoder:
         symbols = autoregressive.to_symbols(np.rint(residual))
         return coder.encode(symbols.transpose(2, 0, 1), indexes[area].transpose(2, 0, 1), self._gaussian_tables)
 
-    def _decode_gaussian(
-        self, string: bytes, hyper: Any, area: tuple[slice, slice], repair: ScaleRepair
-    ) -> np.ndarray:
+    def _decode_gaussian(self, string: bytes, hyper: Any, area: tuple[slice, slice], repair: ScaleRepair) -> np.ndarray:
         if self._model.is_autoregressive:
             return self._in_raster_order(autoregressive.decode, string, hyper[area], self._channels)
         indexes, means = hyper

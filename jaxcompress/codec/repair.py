@@ -8,7 +8,7 @@ tells. Then the scales nearest to a threshold are tried on its other side.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -32,11 +32,11 @@ class ScaleRepair:
 
     Args:
         compute_scales: gives the scales of the picture, float32 `[h, w, M]`; called when the first string resists.
-        scale_table: float32 `[R]`, the scales of the tables.
+        scale_table: `[R]`, the scales of the tables.
         tables: of the coder.
     """
 
-    def __init__(self, compute_scales: Callable[[], np.ndarray], scale_table: np.ndarray, tables: coder.CdfTables):
+    def __init__(self, compute_scales: Callable[[], np.ndarray], scale_table: Sequence[float], tables: coder.CdfTables):
         self._compute_scales = compute_scales
         self._scale_table = scale_table
         self._tables = tables
@@ -83,14 +83,14 @@ class ScaleRepair:
 
 
 def find_doubts(
-    scales: np.ndarray, indexes: np.ndarray, scale_table: np.ndarray
+    scales: np.ndarray, indexes: np.ndarray, scale_table: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The scales that are nearest to a threshold between two tables.
 
     Args:
         scales: float32, any shape.
         indexes: uint8 of the same shape: the tables that were used for them.
-        scale_table: float32 `[R]`, the scales of the tables.
+        scale_table: `[R]`, the scales of the tables.
 
     Returns:
         Positions in the flattened scales, indexes of the tables on the other side, and relative distances to the
