@@ -16,6 +16,16 @@ so a container that must know adds a checksum.
 """
 
 from ._coding import CdfTables, Decoder, decode, encode, pmf_to_cdf
+from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
 
-__all__ = ["CdfTables", "Decoder", "StreamError", "decode", "encode", "pmf_to_cdf"]
+__all__ = [
+    "CdfTables",
+    "Decoder",
+    "StreamError",
+    "decode",
+    "decode_lanes",
+    "encode",
+    "encode_lanes",
+    "pmf_to_cdf",
+]

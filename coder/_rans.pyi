@@ -18,3 +18,26 @@ class Decoder:
 
 def encode(symbols: NDArray[np.int32], indexes: NDArray[np.uint8] | NDArray[np.int32], tables: CdfTables) -> bytes: ...
 def pmf_to_cdf(pmf: NDArray[np.float32], precision: SupportsIndex) -> NDArray[np.int32]: ...
+
+class LaneTables:
+    def __init__(self, tables: CdfTables) -> None: ...
+
+def lane_isas() -> list[str]: ...
+def encode_lanes(
+    symbols: NDArray[np.int32],
+    indexes: NDArray[np.uint8] | NDArray[np.int32],
+    tables: LaneTables,
+    *,
+    lanes: int,
+    parts: int | None,
+    threads: int,
+    isa: str | None,
+) -> bytes: ...
+def decode_lanes(
+    data: bytes,
+    indexes: NDArray[np.uint8] | NDArray[np.int32],
+    tables: LaneTables,
+    *,
+    threads: int,
+    isa: str | None,
+) -> NDArray[np.int32]: ...

@@ -21,6 +21,9 @@ namespace py = pybind11;
 using namespace pybind11::literals;
 
 namespace jaxcompress {
+
+void bind_lanes(py::module_& module);
+
 namespace {
 
 template <typename T>
@@ -127,4 +130,6 @@ PYBIND11_MODULE(_rans, module) {
   bind_index_type<std::int32_t>(module, decoder);
 
   module.def("pmf_to_cdf", &pmf_to_cdf_array, "pmf"_a.noconvert(), "precision"_a);
+
+  bind_lanes(module);
 }

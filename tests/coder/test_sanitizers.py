@@ -1,4 +1,4 @@
-"""The coder's own fuzzer under the address and undefined-behaviour sanitizers."""
+"""The coder's own fuzzers under the address and undefined-behaviour sanitizers."""
 
 import shutil
 import subprocess
@@ -12,12 +12,13 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
-def test_nothing_is_read_or_written_out_of_bounds(tmp_path):
-    program = tmp_path / "fuzz_decoder"
-    sources = [CODER / "fuzz" / "fuzz_decoder.cpp", *sorted((CODER / "src").glob("*.cpp"))]
+@pytest.mark.parametrize(("fuzzer", "cases"), [("fuzz_decoder", "200000"), ("fuzz_lanes", "20000")])
+def test_nothing_is_read_or_written_out_of_bounds(tmp_path, fuzzer, cases):
+    program = tmp_path / fuzzer
+    sources = [CODER / "fuzz" / f"{fuzzer}.cpp", *sorted((CODER / "src").glob("*.cpp"))]
     assert len(sources) > 1
     compiler = ["g++", "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZE, "-I", CODER / "include"]
-    subprocess.run([*compiler, *sources, "-o", program], check=True)
-    result = subprocess.run([program, "200000", "1"], capture_output=True, text=True)
+    subprocess.run([*compiler, "-pthread", *sources, "-o", program], check=True)
+    result = subprocess.run([program, cases, "1"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "200000 cases passed\n"
+    assert result.stdout == f"{cases} cases passed\n"
