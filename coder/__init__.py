@@ -17,6 +17,7 @@ so a container that must know adds a checksum.
 
 from ._autoregressive import ContextModel, instruction_sets
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
+from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
 from ._repair import Repaired, decode_repaired
 
@@ -29,9 +30,11 @@ __all__ = [
     "StreamError",
     "decode",
     "decode_batch",
+    "decode_lanes",
     "decode_repaired",
     "encode",
     "encode_batch",
+    "encode_lanes",
     "instruction_sets",
     "pmf_to_cdf",
 ]

@@ -24,7 +24,7 @@ class CdfTables:
     ``len(tables)`` is the number of rows R. The object does not change and threads may share it.
     """
 
-    __slots__ = ("_native",)
+    __slots__ = ("_lanes", "_native")
 
     def __init__(self, cdf: ArrayLike, lengths: ArrayLike, offsets: ArrayLike):
         """Checks and prepares tables.
@@ -45,6 +45,7 @@ class CdfTables:
                 raise ValueError(f"{name} has shape {array.shape}, expected {ndim} dimensions")
             arrays.append(array)
         self._native = _rans.CdfTables(*arrays)
+        self._lanes: _rans.LaneTables | None = None
 
     def __len__(self) -> int:
         """The number of tables R."""

@@ -72,3 +72,25 @@ def decode_repaired(
     max_tries: SupportsIndex,
     max_seconds: float,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], int]: ...
+class LaneTables:
+    def __init__(self, tables: CdfTables) -> None: ...
+
+def lane_isas() -> list[str]: ...
+def encode_lanes(
+    symbols: NDArray[np.int32],
+    indexes: NDArray[np.uint8] | NDArray[np.int32],
+    tables: LaneTables,
+    *,
+    lanes: int,
+    parts: int | None,
+    threads: int,
+    isa: str | None,
+) -> bytes: ...
+def decode_lanes(
+    data: bytes,
+    indexes: NDArray[np.uint8] | NDArray[np.int32],
+    tables: LaneTables,
+    *,
+    threads: int,
+    isa: str | None,
+) -> NDArray[np.int32]: ...

@@ -17,6 +17,7 @@ namespace jaxcompress {
 
 void bind_rans(py::module_& module);
 void bind_repair(py::module_& module);
+void bind_lanes(py::module_& module);
 
 namespace {
 
@@ -38,4 +39,5 @@ PYBIND11_MODULE(_rans, module) {
   bind_rans(module);
   bind_autoregressive(module);
   bind_repair(module);
+  bind_lanes(module);
 }

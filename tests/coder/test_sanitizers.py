@@ -17,6 +17,7 @@ CODER = Path(__file__).parents[2] / "coder"
         ("fuzz_decoder", "address,undefined", 200_000),
         ("fuzz_batch", "address,undefined", 20_000),
         ("fuzz_batch", "thread", 5000),
+        ("fuzz_lanes", "address,undefined", 20_000),
     ],
 )
 def test_nothing_is_read_or_written_out_of_bounds(tmp_path, name, sanitizers, cases):
@@ -24,7 +25,7 @@ def test_nothing_is_read_or_written_out_of_bounds(tmp_path, name, sanitizers, ca
     sources = [CODER / "fuzz" / f"{name}.cpp", *sorted((CODER / "src").glob("*.cpp"))]
     assert len(sources) > 1
     sanitize = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
-    compiler = ["g++", "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", *sanitize, "-I", CODER / "include"]
+    compiler = ["g++", "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", *sanitize, "-I", CODER / "include"]
     subprocess.run([*compiler, *sources, "-o", program], check=True)
     result = subprocess.run([program, str(cases), "1"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -1,0 +1,69 @@
+// The loops over rows of lanes: row r has the symbols r * lanes to (r + 1) * lanes - 1, one for each lane.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "jaxcompress/lanes_isa.hpp"
+#include "jaxcompress/lanes_tables.hpp"
+
+namespace jaxcompress {
+
+// Kernels may read, and write, this many words more than the stream has.
+inline constexpr std::size_t kWordsBeyond = 16;
+
+template <typename Index>
+struct DecodeRows {
+  const LaneTables& tables;
+  const Index* indexes;  // checked
+  std::int32_t* symbols;
+  std::size_t rows;
+  std::uint32_t* states;       // of the lanes, each at least 2^16
+  const std::uint16_t* words;  // of the stream; lanes + kWordsBeyond more can be read behind words_end
+  const std::uint16_t* words_end;
+  // The positions of escapes are added here, in their order; the symbols there mean nothing yet.
+  std::vector<std::size_t>& escapes;
+};
+
+// Decodes all rows, leaves the states as they are then, and returns the first word that was not needed. Throws
+// StreamError if there are too few.
+template <typename Index>
+using RowDecoder = const std::uint16_t* (*)(const DecodeRows<Index>&);
+
+struct EncodeRows {
+  // Of all rows, from the last symbol to the first, as everything here.
+  const LaneEntry* entries;
+  std::size_t rows;
+  std::uint32_t* states;
+  // In the order of being put out; there is room for rows * lanes + kWordsBeyond.
+  std::uint16_t* words;
+};
+
+// Encodes all rows, leaves the states as they are then, and returns the end of the words.
+using RowEncoder = std::uint16_t* (*)(const EncodeRows&);
+
+// `lanes` is kFewLanes or kManyLanes.
+template <typename Index>
+RowDecoder<Index> row_decoder(Isa isa, std::size_t lanes);
+RowEncoder row_encoder(Isa isa, std::size_t lanes);
+
+// Decodes a symbol that takes more than its cell: returns the lane's state without a new word.
+template <typename Index>
+std::uint32_t decode_slowly(const DecodeRows<Index>& job, std::size_t position, std::uint32_t state);
+
+template <typename Index>
+RowDecoder<Index> row_decoder_scalar(std::size_t lanes);
+RowEncoder row_encoder_scalar(std::size_t lanes);
+
+#if JAXCOMPRESS_X86
+template <typename Index>
+RowDecoder<Index> row_decoder_avx2(std::size_t lanes);
+RowEncoder row_encoder_avx2(std::size_t lanes);
+
+template <typename Index>
+RowDecoder<Index> row_decoder_avx512(std::size_t lanes);
+RowEncoder row_encoder_avx512(std::size_t lanes);
+#endif
+
+}  // namespace jaxcompress
