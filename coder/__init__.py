@@ -20,6 +20,7 @@ from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, 
 from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
 from ._repair import Repaired, decode_repaired
+from ._repair_lanes import decode_lanes_repaired
 
 __all__ = [
     "CdfTables",
@@ -31,6 +32,7 @@ __all__ = [
     "decode",
     "decode_batch",
     "decode_lanes",
+    "decode_lanes_repaired",
     "decode_repaired",
     "encode",
     "encode_batch",

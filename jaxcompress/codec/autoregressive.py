@@ -1,109 +1,73 @@
-"""The coding loop of autoregressive models: one position after the other, in raster order.
+"""Coding of latents whose tables depend on the latents before them."""
 
-Encoder and decoder must compute the same bits, or a scale on the edge of a table sends them apart for good. So both
-run `_visit`, which calls one compiled function on inputs of one shape, whatever the size of the picture.
-"""
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from collections.abc import Callable, Iterator
-
+import jax
 import numpy as np
-from tqdm import tqdm
 
-from jaxcompress import coder
+from jaxcompress.codec import stages
+from jaxcompress.codec.container import CodedString, StreamFormat, SymbolOrder
+from jaxcompress.codec.context import context_model
+from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.codec.position_loop import PositionLoop
+from jaxcompress.entropy import CodingTables
+from jaxcompress.models import CompressionModel
 
-Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""From the window `[k, k, M]` of y_hat around a position and its side information to table indexes and means `[M]`."""
 
-
-def encode(
-    step: Step,
-    context_size: int,
-    y: np.ndarray,
-    hyper: np.ndarray,
-    tables: coder.CdfTables,
-    *,
-    progress: bool = False,
-) -> bytes:
-    """Codes a latent.
+class AutoregressiveCoder:
+    """Codes latents in the coder's kernel, or position by position if it does not know the model.
 
     Args:
-        step: see `Step`.
-        context_size: side k of the window.
-        y: float32 `[h, w, M]`.
-        hyper: float32 `[h, w, ...]`, side information.
-        tables: of the coder.
-        progress: show a bar on standard error.
-
-    Returns:
-        The string: M symbols for each position in turn.
+        model: an autoregressive one.
+        params: its parameters.
+        tables: of its conditional Gaussians.
+        progress: show a bar on standard error where it goes position by position.
     """
-    symbols, indexes = np.empty(y.shape, np.int32), np.empty(y.shape, np.uint8)
-    for row, column, found, means, y_hat in _visit(step, context_size, hyper, y.shape, progress):
-        residual = np.rint(y[row, column] - means)
-        symbols[row, column], indexes[row, column] = to_symbols(residual), found
-        y_hat[:] = residual + means
-    return coder.encode(symbols, indexes, tables)
+
+    def __init__(self, model: CompressionModel, params: Mapping[str, Any], tables: CodingTables, *, progress: bool):
+        scale_table = np.asarray(tables.scale_table)
+        self._tables = tables.coder_tables
+        self._kernel = context_model(model, params, scale_table)
+        if self._kernel is None:
+            parts = jax.device_put({name: params[name] for name in ("context_prediction", "entropy_parameters")})
+            step = functools.partial(stages.position, model, tuple(scale_table.tolist()), parts)
+            self._loop = PositionLoop(step, model.context_size, model.m, self._tables, progress=progress)
+
+    @property
+    def native_order(self) -> SymbolOrder:
+        """The order that decodes fastest."""
+        return SymbolOrder.RASTER if self._kernel is None else SymbolOrder.WAVEFRONT
+
+    def encode(
+        self, ys: Sequence[np.ndarray], hypers: Sequence[np.ndarray], order: SymbolOrder, *, threads: int
+    ) -> list[bytes]:
+        """Strings of latents `[h, w, M]` with side information `[h, w, ...]`, each by itself."""
+        if self._kernel is None:
+            return [self._loop.encode(y, hyper) for y, hyper in zip(ys, hypers, strict=True)]
+        return self._kernel.encode_batch(ys, hypers, self._tables, order=_name(order), threads=threads)
+
+    def decode(
+        self, strings: Sequence[CodedString], hypers: Sequence[np.ndarray], order: SymbolOrder, *, threads: int
+    ) -> list[np.ndarray]:
+        """y_hat `[h, w, M]` of each: the inverse of `encode`.
+
+        Raises:
+            BitstreamError: they are in a format or an order that this model has not.
+            StreamError: one is damaged, or parameters differ from the encoder's.
+        """
+        formats = {string.format for string in strings} - {StreamFormat.RANS64}
+        if formats or (self._kernel is None and order != SymbolOrder.RASTER):
+            raise BitstreamError(
+                f"the file has symbol order {order.name} and stream formats {sorted(formats)}, which no writer makes "
+                f"with these weights"
+            )
+        datas = [string.data for string in strings]
+        if self._kernel is None:
+            return [self._loop.decode(data, hyper) for data, hyper in zip(datas, hypers, strict=True)]
+        return self._kernel.decode_batch(datas, hypers, self._tables, order=_name(order), threads=threads)
 
 
-def decode(
-    step: Step,
-    context_size: int,
-    string: bytes,
-    hyper: np.ndarray,
-    channels: int,
-    tables: coder.CdfTables,
-    *,
-    progress: bool = False,
-) -> np.ndarray:
-    """Decodes a latent: the inverse of `encode`.
-
-    Args:
-        step: see `Step`.
-        context_size: side k of the window.
-        string: what `encode` returned.
-        hyper: float32 `[h, w, ...]`, side information.
-        channels: M.
-        tables: of the coder.
-        progress: show a bar on standard error.
-
-    Returns:
-        y_hat, float32 `[h, w, M]`.
-
-    Raises:
-        StreamError: the string is damaged, or parameters differ from the encoder's.
-    """
-    decoder = coder.Decoder(string, tables)
-    decoded = np.empty((*hyper.shape[:2], channels), np.float32)
-    for row, column, indexes, means, y_hat in _visit(step, context_size, hyper, decoded.shape, progress):
-        y_hat[:] = decoder.decode(indexes).astype(np.float32) + means
-        decoded[row, column] = y_hat
-    decoder.finish()
-    return decoded
-
-
-def _visit(
-    step: Step, context_size: int, hyper: np.ndarray, shape: tuple[int, ...], progress: bool
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields row, column, table indexes, means, and the place to put y_hat in before the next position."""
-    height, width, channels = shape
-    margin = context_size // 2
-    padded = np.zeros((height + 2 * margin, width + 2 * margin, channels), np.float32)
-    for row in tqdm(range(height), disable=not progress, unit="row", leave=False):
-        for column in range(width):
-            window = padded[row : row + context_size, column : column + context_size]
-            indexes, means = step(window, hyper[row, column])
-            yield row, column, np.asarray(indexes), np.asarray(means), padded[row + margin, column + margin]
-
-
-def to_symbols(residual: np.ndarray) -> np.ndarray:
-    """Rounded residuals as int32.
-
-    Raises:
-        ValueError: one is not finite, or beyond what the coder can escape (about 2**27).
-    """
-    if not (np.abs(residual) < 2**27).all():  # NaN fails the comparison too
-        worst = residual.flat[np.argmax(~(np.abs(residual) < 2**27))]
-        raise ValueError(
-            f"a latent is {worst}, beyond the +-2**27 that can be coded: the input or the weights are not sound"
-        )
-    return residual.astype(np.int32)
+def _name(order: SymbolOrder) -> Any:
+    return order.name.lower()

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
+from jaxcompress.codec.container import CodedString, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.models import CompressionModel
@@ -16,6 +17,7 @@ from jaxcompress.weights import Weights, check_weights
 
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
 _CHUNK = 64
+_PROCESSORS = os.cpu_count() or 1
 
 
 class Codec:
@@ -24,7 +26,7 @@ class Codec:
     Args:
         weights: trained weights, see `jaxcompress.load`.
         model: the module the parameters belong to, if it is none of `jaxcompress.models`.
-        progress: show a bar on standard error while an autoregressive model codes.
+        progress: show a bar on standard error while an autoregressive model of your own codes.
 
     Raises:
         ValueError: the weights do not fit the model.
@@ -59,9 +61,12 @@ class Codec:
         Raises:
             ValueError: the picture is of another type or shape, or the format is unknown.
         """
+        return self._compress(image, format, icc_profile, threads=_PROCESSORS)
+
+    def _compress(self, image: np.ndarray, format: str, icc_profile: bytes = b"", *, threads: int) -> bytes:
         image = _checked_picture(image)
         if format == "jxc":
-            return self._compress_jxc(image, icc_profile)
+            return self._compress_jxc(image, icc_profile, threads)
         if format == "compressai":
             return self._compress_compressai(image)
         raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
@@ -83,8 +88,11 @@ class Codec:
             WeightsMismatchError: the file was written with other weights.
             BitstreamError: the file is damaged or too large, or was coded where floating-point arithmetic differs.
         """
+        return self._decompress(data, max_pixels, layout, threads=_PROCESSORS)
+
+    def _decompress(self, data: bytes, max_pixels: int, layout: str | None = None, *, threads: int) -> np.ndarray:
         if data[:4] == container.MAGIC:
-            return self._decompress_jxc(*container.unpack(data, max_pixels=max_pixels))
+            return self._decompress_jxc(*container.unpack(data, max_pixels=max_pixels), threads)
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
         if len(strings) != 1 + self.model.has_hyperprior:
             raise WeightsMismatchError(
@@ -105,8 +113,9 @@ class Codec:
         Returns:
             The bytes of a file for each.
         """
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(functools.partial(self.compress, format=format), images))
+        compress = functools.partial(self._compress, format=format, threads=1)
+        with ThreadPoolExecutor(_PROCESSORS) as pool:
+            return list(pool.map(compress, images))
 
     def decompress_batch(self, files: Sequence[bytes], *, max_pixels: int = container.MAX_PIXELS) -> list[np.ndarray]:
         """Decodes several files on all processors: `decompress` of each, in order.
@@ -118,15 +127,16 @@ class Codec:
         Returns:
             A picture for each.
         """
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(functools.partial(self.decompress, max_pixels=max_pixels), files))
+        decompress = functools.partial(self._decompress, max_pixels=max_pixels, threads=1)
+        with ThreadPoolExecutor(_PROCESSORS) as pool:
+            return list(pool.map(decompress, files))
 
-    def _compress_jxc(self, image: np.ndarray, icc_profile: bytes) -> bytes:
+    def _compress_jxc(self, image: np.ndarray, icc_profile: bytes, threads: int) -> bytes:
         height, width = image.shape[:2]
         padding = centered_padding(height, width, self.model.stride)
         y, z = self._latents.analyse(_pad(_to_float(image), padding))
         chunk = min(y.shape[0], _CHUNK), min(y.shape[1], _CHUNK)
-        strings = self._latents.encode(y, z, chunk)
+        strings = self._latents.encode(y, z, chunk, native=True, threads=threads)
         header = container.Header(
             architecture=self.weights.architecture,
             n=self.weights.n,
@@ -140,14 +150,15 @@ class Codec:
             synthesis_fingerprint=self._fingerprints[1],
             chunk_size=chunk,
             icc_profile=icc_profile,
+            symbol_order=self._latents.native_order,
         )
-        return container.pack(header, [container.CodedString(string) for string in strings])
+        return container.pack(header, strings)
 
-    def _decompress_jxc(self, header: container.Header, coded: list[container.CodedString]) -> np.ndarray:
+    def _decompress_jxc(self, header: container.Header, strings: list[CodedString], threads: int) -> np.ndarray:
         self._check_header(header)
-        strings = [string.data for string in coded]
         shape = header.padded_height // 16, header.padded_width // 16
-        x_hat = self._latents.synthesise(self._latents.decode(strings, shape, header.chunk_size))
+        y_hat = self._latents.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=threads)
+        x_hat = self._latents.synthesise(y_hat)
         pixels = _crop(x_hat, Padding(*header.padding)) * 255
         if header.channels == 1:
             pixels = pixels.mean(axis=-1)
@@ -204,7 +215,8 @@ class Codec:
         for picture in x:  # one by one: a batch may compute other bits than the decoder, which sees single pictures
             y, z = self._latents.analyse(picture)
             shape = (y if z is None else z).shape
-            pictures.append(self._latents.encode(y, z, y.shape[:2])[::-1])
+            strings = self._latents.encode(y, z, y.shape[:2], native=False, threads=_PROCESSORS)
+            pictures.append([string.data for string in reversed(strings)])
         return [list(group) for group in zip(*pictures, strict=True)], (shape[0], shape[1])
 
     def decompress_strings(self, strings: Sequence[Sequence[bytes]], shape: tuple[int, int]) -> np.ndarray:
@@ -230,10 +242,12 @@ class Codec:
         y_shape = int(shape[0]) * up, int(shape[1]) * up
         if min(y_shape) < 1:
             raise ValueError(f"shape is {tuple(shape)}; expected the positive height and width of the deepest latent")
-        pictures = zip(*strings, strict=True)
-        return np.stack(
-            [self._latents.synthesise(self._latents.decode(picture[::-1], y_shape, y_shape)) for picture in pictures]
-        )
+        pictures = []
+        for picture in zip(*strings, strict=True):
+            coded = [CodedString(string) for string in reversed(picture)]
+            y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=_PROCESSORS)
+            pictures.append(self._latents.synthesise(y_hat))
+        return np.stack(pictures)
 
 
 def _checked_picture(image: np.ndarray) -> np.ndarray:

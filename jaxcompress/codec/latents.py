@@ -1,19 +1,23 @@
 """Latents to strings and back, for every kind of model."""
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec import autoregressive, stages
+from jaxcompress.codec import stages
+from jaxcompress.codec.autoregressive import AutoregressiveCoder
+from jaxcompress.codec.container import CodedString, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.repair import ScaleRepair
+from jaxcompress.codec.strings import decode_symbols, encode_symbols, to_symbols
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
+
+Area = tuple[slice, slice]
 
 
 class LatentCoder:
@@ -22,70 +26,124 @@ class LatentCoder:
     Args:
         weights: trained weights.
         model: the module they belong to.
-        progress: show a bar on standard error while an autoregressive model codes.
+        progress: show a bar on standard error while a model is coded position by position in Python.
     """
 
     def __init__(self, weights: Weights, model: CompressionModel, *, progress: bool):
         self._model = model
-        self._progress = progress
         self._channels = weights.m
         self._params = jax.device_put(dict(weights.params))
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
+        self._autoregressive = None
         if model.has_hyperprior:
             tables = weights.tables["gaussian_conditional"]
             self._gaussian_tables = tables.coder_tables
             self._scale_table = tuple(np.asarray(tables.scale_table).tolist())
+            if model.is_autoregressive:
+                self._autoregressive = AutoregressiveCoder(model, weights.params, tables, progress=progress)
+
+    @property
+    def native_order(self) -> SymbolOrder:
+        """The order of symbols in strings of our own."""
+        return self._autoregressive.native_order if self._autoregressive else SymbolOrder.RASTER
 
     def analyse(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Latents y `[h, w, M]` and z (None if there is none) of one padded picture `[H, W, 3]`."""
         y, z = stages.analyse(self._model, self._params, x[None])
         return np.asarray(y[0]), None if z is None else np.asarray(z[0])
 
-    def encode(self, y: np.ndarray, z: np.ndarray | None, chunk: tuple[int, int]) -> list[bytes]:
-        """Strings of one picture: z, if there is one, then the chunks of y."""
-        if z is None:
-            symbols = autoregressive.to_symbols(np.rint(y - self._medians))
-            return [self._encode_channels(symbols[area]) for area in _chunks(y.shape, chunk)]
-        z_symbols = autoregressive.to_symbols(np.rint(z - self._medians))
-        z_string = self._encode_channels(z_symbols)
-        hyper = self._hyper(z_symbols)
-        return [z_string, *(self._encode_gaussian(y, hyper, area) for area in _chunks(y.shape, chunk))]
+    def encode(
+        self, y: np.ndarray, z: np.ndarray | None, chunk: tuple[int, int], *, native: bool, threads: int
+    ) -> list[CodedString]:
+        """Strings of one picture: z, if there is one, then the chunks of y.
 
-    def decode(self, strings: Sequence[bytes], shape: tuple[int, int], chunk: tuple[int, int]) -> np.ndarray:
+        With `native` in whatever format and order suits us best, else as CompressAI does.
+        """
+        areas = list(_chunks(y.shape, chunk))
+        how = {"native": native, "threads": threads}
+        if z is None:
+            symbols = to_symbols(np.rint(y - self._medians))
+            return [self._encode_channels(symbols[area], **how) for area in areas]
+        z_symbols = to_symbols(np.rint(z - self._medians))
+        z_string = self._encode_channels(z_symbols, **how)
+        hyper = self._hyper(z_symbols)
+        if self._autoregressive:
+            order = self.native_order if native else SymbolOrder.RASTER
+            parts = [y[area] for area in areas], [hyper[area] for area in areas]
+            return [z_string, *map(CodedString, self._autoregressive.encode(*parts, order, threads=threads))]
+        indexes, means = hyper
+        symbols = to_symbols(np.rint(y if means is None else y - means))
+        return [
+            z_string,
+            *(encode_symbols(_planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, **how) for area in areas),
+        ]
+
+    def decode(
+        self,
+        strings: Sequence[CodedString],
+        shape: tuple[int, int],
+        chunk: tuple[int, int],
+        *,
+        order: SymbolOrder,
+        threads: int,
+    ) -> np.ndarray:
         """y_hat `[h, w, M]` of one picture: the inverse of `encode`."""
-        expected = self._model.has_hyperprior + -(-shape[0] // chunk[0]) * -(-shape[1] // chunk[1])
-        if len(strings) != expected:
-            raise BitstreamError(f"there are {len(strings)} strings, where the picture and its chunks make {expected}")
         y_hat = np.empty((*shape, self._channels), np.float32)
         areas = list(_chunks(y_hat.shape, chunk))
+        expected = self._model.has_hyperprior + len(areas)
+        if len(strings) != expected:
+            raise BitstreamError(f"there are {len(strings)} strings, where the picture and its chunks make {expected}")
+        if order != SymbolOrder.RASTER and not self._autoregressive:
+            raise BitstreamError(f"the file has the symbol order {order.name.lower()}, which these weights do not have")
         try:
             if not self._model.has_hyperprior:
                 for area, string in zip(areas, strings, strict=True):
-                    y_hat[area] = self._decode_channels(string, y_hat[area].shape) + self._medians
-            else:
-                z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
-                z_symbols = self._decode_channels(strings[0], z_shape)
+                    y_hat[area] = self._decode_channels(string, y_hat[area].shape, threads) + self._medians
+                return y_hat
+            z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
+            z_symbols = self._decode_channels(strings[0], z_shape, threads)
+            if self._autoregressive:
                 hyper = self._hyper(z_symbols)
-                repair = ScaleRepair(lambda: self._scales(z_symbols), self._scale_table, self._gaussian_tables)
-                for area, string in zip(areas, strings[1:], strict=True):
-                    y_hat[area] = self._decode_gaussian(string, hyper, area, repair)
+                found = self._autoregressive.decode(strings[1:], [hyper[area] for area in areas], order, threads=threads)
+                for area, part in zip(areas, found, strict=True):
+                    y_hat[area] = part
+            else:
+                self._decode_parallel(strings[1:], areas, z_symbols, y_hat, threads)
         except coder.StreamError as error:
             raise BitstreamError(
-                f"the strings do not decode ({error}). If they are whole, decode them with the weights, the program "
-                f"and the kind of processor that wrote them: elsewhere floating-point arithmetic may give other scales"
+                f"the strings do not decode ({error}): they are damaged, or were written with other weights or where "
+                f"floating-point arithmetic gives other scales"
             ) from error
         return y_hat
 
-    def _encode_channels(self, symbols: np.ndarray) -> bytes:
-        """String of `[h, w, C]` symbols under one table for each channel."""
-        planes = symbols.transpose(2, 0, 1)
-        return coder.encode(planes, _channel_indexes(planes.shape), self._bottleneck_tables)
+    def _decode_parallel(
+        self, strings: Sequence[CodedString], areas: list[Area], z_symbols: np.ndarray, y_hat: np.ndarray, threads: int
+    ) -> None:
+        """Decodes the chunks of y where all tables are known from z."""
+        indexes, means = self._hyper(z_symbols)
+        repair = ScaleRepair(lambda: self._scales(z_symbols), self._scale_table, self._gaussian_tables)
+        for area, string in zip(areas, strings, strict=True):
+            planes = _planes(indexes[area])
+            try:
+                symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads)
+            except coder.StreamError:
+                symbols = repair.decode(string, planes, area)
+            y_hat[area] = symbols.transpose(1, 2, 0)
+        if means is not None:
+            y_hat += means
 
-    def _decode_channels(self, string: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    def _encode_channels(self, symbols: np.ndarray, *, native: bool, threads: int) -> CodedString:
+        """String of `[h, w, C]` symbols under one table for each channel."""
+        planes = _planes(symbols)
+        return encode_symbols(
+            planes, _channel_indexes(planes.shape), self._bottleneck_tables, native=native, threads=threads
+        )
+
+    def _decode_channels(self, string: CodedString, shape: tuple[int, ...], threads: int) -> np.ndarray:
         height, width, channels = shape
         indexes = _channel_indexes((channels, height, width))
-        return coder.decode(string, indexes, self._bottleneck_tables).transpose(1, 2, 0)
+        return decode_symbols(string, indexes, self._bottleneck_tables, threads=threads).transpose(1, 2, 0)
 
     def _hyper(self, z_symbols: np.ndarray) -> Any:
         """Side information of y: for autoregressive models `[h, w, 2 M]`, else table indexes and means (or None).
@@ -102,37 +160,21 @@ class LatentCoder:
     def _z_hat(self, z_symbols: np.ndarray) -> np.ndarray:
         return (z_symbols.astype(np.float32) + self._medians)[None]
 
-    def _encode_gaussian(self, y: np.ndarray, hyper: Any, area: tuple[slice, slice]) -> bytes:
-        if self._model.is_autoregressive:
-            return self._in_raster_order(autoregressive.encode, y[area], hyper[area])
-        indexes, means = hyper
-        residual = y[area] if means is None else y[area] - means[area]
-        symbols = autoregressive.to_symbols(np.rint(residual))
-        return coder.encode(symbols.transpose(2, 0, 1), indexes[area].transpose(2, 0, 1), self._gaussian_tables)
-
-    def _decode_gaussian(self, string: bytes, hyper: Any, area: tuple[slice, slice], repair: ScaleRepair) -> np.ndarray:
-        if self._model.is_autoregressive:
-            return self._in_raster_order(autoregressive.decode, string, hyper[area], self._channels)
-        indexes, means = hyper
-        residual = repair.decode(string, indexes, area).astype(np.float32)
-        return residual if means is None else residual + means[area]
-
-    def _in_raster_order(self, code: Callable, *what: Any) -> Any:
-        """Runs one direction of the autoregressive loop."""
-        params = {name: self._params[name] for name in ("context_prediction", "entropy_parameters")}
-        step = functools.partial(stages.position, self._model, self._scale_table, params)
-        return code(step, self._model.context_size, *what, self._gaussian_tables, progress=self._progress)
-
     def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
         """x_hat `[H, W, 3]` in [0, 1], padding included."""
         return np.asarray(stages.synthesise(self._model, self._params, y_hat[None])[0])
 
 
-def _chunks(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+def _chunks(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[Area]:
     """Rectangles of at most `chunk` latents that cover `[h, w, ...]`, in raster order."""
     for top in range(0, shape[0], chunk[0]):
         for left in range(0, shape[1], chunk[1]):
             yield slice(top, min(top + chunk[0], shape[0])), slice(left, min(left + chunk[1], shape[1]))
+
+
+def _planes(a: np.ndarray) -> np.ndarray:
+    """`[h, w, C]` to `[C, h, w]`, the order of symbols."""
+    return a.transpose(2, 0, 1)
 
 
 def _channel_indexes(shape: tuple[int, int, int]) -> np.ndarray:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from jaxcompress import coder
+from jaxcompress.codec.container import CodedString, StreamFormat
 from jaxcompress.entropy import SCALE_BOUND
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,34 +44,27 @@ class ScaleRepair:
         self._scales: np.ndarray | None = None
         self._seconds_left = MAX_SECONDS
 
-    def decode(self, string: bytes, indexes: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
-        """Decodes a string.
+    def decode(self, string: CodedString, indexes: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
+        """Decodes a string that does not decode as it is.
 
         Args:
             string: of the latents in `area`.
-            indexes: uint8 `[h, w, M]` of the whole picture.
+            indexes: uint8 `[M, rows, columns]` of the tables there.
             area: rows and columns.
 
         Returns:
-            The symbols, int32 `[rows, columns, M]`.
+            The symbols, int32 `[M, rows, columns]`.
 
         Raises:
             StreamError: it does not decode, whatever side the nearest scales take, or not in time.
         """
-        planes = indexes[area].transpose(2, 0, 1)
-        try:
-            symbols = coder.decode(string, planes, self._tables)
-        except coder.StreamError:
-            symbols = self._repair(string, planes, area)
-        return symbols.transpose(1, 2, 0)
-
-    def _repair(self, string: bytes, indexes: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
         if self._scales is None:
             self._scales = self._compute_scales()
         doubts = find_doubts(self._scales[area].transpose(2, 0, 1), indexes, self._scale_table)
+        decode_repaired = coder.decode_repaired if string.format == StreamFormat.RANS64 else coder.decode_lanes_repaired
         began = time.perf_counter()
         try:
-            found = coder.decode_repaired(string, indexes, self._tables, *doubts, max_seconds=self._seconds_left)
+            found = decode_repaired(string.data, indexes, self._tables, *doubts, max_seconds=self._seconds_left)
         finally:
             self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
         _LOGGER.info(

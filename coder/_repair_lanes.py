@@ -1,0 +1,83 @@
+"""The repair search for streams of many lanes."""
+
+import heapq
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._arrays import index_array
+from ._coding import Buffer, CdfTables
+from ._lanes import decode_lanes
+from ._rans import StreamError
+from ._repair import Repaired
+
+
+def decode_lanes_repaired(
+    data: Buffer,
+    indexes: ArrayLike,
+    tables: CdfTables,
+    candidates: ArrayLike,
+    alternatives: ArrayLike,
+    distances: ArrayLike,
+    *,
+    max_tries: int = 10_000,
+    max_seconds: float = 1.0,
+) -> Repaired:
+    """Decodes a stream of `encode_lanes` although a few indexes may be others than its encoder had.
+
+    As `decode_repaired`, with the same arguments, but every set is decoded from the beginning: the lanes fail at their
+    ends only, and are fast.
+
+    Args:
+        data: the stream, bytes or anything like it.
+        indexes: as for `decode_lanes`.
+        tables: as for `decode_lanes`.
+        candidates: [K] integers: positions in the flattened indexes, different from each other.
+        alternatives: [K] integers: the index that each of them may have been.
+        distances: [K] real numbers, at least 0: how far each is from the edge, in any unit.
+        max_tries: tries before it gives up.
+        max_seconds: likewise, seconds by the clock.
+
+    Returns:
+        See `Repaired`.
+
+    Raises:
+        StreamError: no set was found within the limits; the message says how many were tried.
+        ValueError: arguments that are not as above.
+    """
+    indexes = index_array("indexes", indexes)
+    candidates, alternatives, distances = map(np.asarray, (candidates, alternatives, distances))
+    began = time.perf_counter()
+    first: StreamError | None = None
+    why = "which are all there are"
+    for tries, chosen in enumerate(_subsets(distances.tolist())):
+        if tries > max_tries or (tries and time.perf_counter() - began > max_seconds):
+            tries, why = tries - 1, "the limit"
+            break
+        tried = indexes.copy()
+        tried.flat[candidates[chosen]] = alternatives[chosen]
+        try:
+            return Repaired(decode_lanes(data, tried, tables), np.sort(np.array(chosen, np.int64)), tries)
+        except StreamError as error:
+            first = first or error
+    raise StreamError(
+        f"{first}; nor does it decode with other tables for some of the {len(candidates)} indexes in doubt "
+        f"({tries} tries, {why})"
+    )
+
+
+def _subsets(values: list[float]) -> Iterator[list[int]]:
+    """Sets of places, in the order of the sums of their values, which are at least 0; the empty one first."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    yield []
+    waiting = [(values[order[0]], [0])] if order else []
+    while waiting:
+        total, chosen = heapq.heappop(waiting)
+        yield [order[i] for i in chosen]
+        # Each set comes from one other: that with its last place taken back by one, or left out.
+        if (after := chosen[-1] + 1) < len(order):
+            more = total + values[order[after]]
+            heapq.heappush(waiting, (more, [*chosen, after]))
+            heapq.heappush(waiting, (more - values[order[chosen[-1]]], [*chosen[:-1], after]))

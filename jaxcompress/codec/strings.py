@@ -1,0 +1,60 @@
+"""Symbols to one string of a file and back, in the stream format that suits their number."""
+
+import numpy as np
+
+from jaxcompress import coder
+from jaxcompress.codec.container import CodedString, StreamFormat
+
+LANES_FROM = 2**16
+"""Symbols from which lanes are worth the bytes that they cost."""
+
+
+def encode_symbols(
+    symbols: np.ndarray, indexes: np.ndarray, tables: coder.CdfTables, *, native: bool, threads: int
+) -> CodedString:
+    """Codes symbols whose tables are all known.
+
+    Args:
+        symbols: integers of any shape.
+        indexes: of their tables, of the same shape.
+        tables: of the coder.
+        native: any format will do, not only CompressAI's.
+        threads: how many may work at most.
+    """
+    if native and symbols.size >= LANES_FROM:
+        return CodedString(coder.encode_lanes(symbols, indexes, tables, threads=threads), StreamFormat.LANES)
+    return CodedString(coder.encode(symbols, indexes, tables))
+
+
+def decode_symbols(string: CodedString, indexes: np.ndarray, tables: coder.CdfTables, *, threads: int) -> np.ndarray:
+    """Decodes symbols: the inverse of `encode_symbols`.
+
+    Args:
+        string: what it returned.
+        indexes: what it was given.
+        tables: what it was given.
+        threads: how many may work at most.
+
+    Returns:
+        int32, of the shape of the indexes.
+
+    Raises:
+        StreamError: the string is damaged, or was not made with these tables and indexes.
+    """
+    if string.format == StreamFormat.LANES:
+        return coder.decode_lanes(string.data, indexes, tables, threads=threads)
+    return coder.decode(string.data, indexes, tables)
+
+
+def to_symbols(residual: np.ndarray) -> np.ndarray:
+    """Rounded residuals as int32.
+
+    Raises:
+        ValueError: one is not finite, or beyond what the coder can escape (about 2**27).
+    """
+    if not (np.abs(residual) < 2**27).all():  # NaN fails the comparison too
+        worst = residual.flat[np.argmax(~(np.abs(residual) < 2**27))]
+        raise ValueError(
+            f"a latent is {worst}, beyond the +-2**27 that can be coded: the input or the weights are not sound"
+        )
+    return residual.astype(np.int32)
