@@ -38,11 +38,11 @@ class Checks:
 
 
 class Worker:
-    """CompressAI in another process; see `compressai_worker.py`."""
+    """CompressAI in another process, which runs a script of this folder; see `compressai_worker.py`."""
 
-    def __init__(self, environment: Path, folder: Path):
+    def __init__(self, environment: Path, folder: Path, script: str = "compressai_worker.py"):
         python = environment / "bin" / "python"
-        script = Path(__file__).with_name("compressai_worker.py")
+        script = Path(__file__).with_name(script)
         self._errors = (folder / "worker.log").open("w+")
         self._process = subprocess.Popen(
             [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True

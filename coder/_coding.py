@@ -136,7 +136,8 @@ def decode_batch(
         threads: as in `encode_batch`.
 
     Returns:
-        The symbols of each picture, int32 of the shape of its indexes.
+        The symbols of each picture, int32 of the shape of its indexes: parts of one block of memory, which lives as
+        long as any of them.
 
     Raises:
         StreamError: what `decode` raises, of the first picture that has it, which the message names.

@@ -55,7 +55,7 @@ inline pybind11::array index_array(pybind11::handle values) {
 
 template <typename T>
 std::span<const T> view(const pybind11::array& array) {
-  if (!is_exact<T>(array)) throw pybind11::type_error("an array has another dtype or layout than it must have");
+  if (!is_exact<T>(array)) throw pybind11::type_error("an array has another dtype or layout than it must");
   return {static_cast<const T*>(array.data()), static_cast<std::size_t>(array.size())};
 }
 

@@ -82,7 +82,8 @@ py::bytes encode_array(py::handle symbols, py::handle indexes, const Tables& tab
   check_shapes(symbol_values, index_values);
   const auto symbol_view = view<std::int32_t>(symbol_values);
   return with_indexes(index_values, [&](auto index_view) {
-    return to_bytes(run(symbol_view.size(), [&] { return encode_stream(symbol_view, index_view, *tables); }).bytes());
+    const auto code = [&] { return encode_stream(symbol_view, index_view, *tables); };
+    return to_bytes(run(symbol_view.size(), code).bytes());
   });
 }
 
@@ -149,7 +150,8 @@ py::list with_index_type(const py::list& indexes, Code code) {
 }
 
 // Lists of C-contiguous arrays, of equal lengths; all indexes of one dtype.
-py::list encode_arrays(const py::list& symbols, const py::list& indexes, const Tables& tables, std::size_t threads) {
+py::list encode_arrays(const py::list& symbols, const py::list& indexes, const Tables& tables,
+                       std::size_t threads) {
   return with_index_type(indexes, [&](auto index) {
     using Index = decltype(index);
     std::vector<PictureToEncode<Index>> pictures;
@@ -170,17 +172,28 @@ py::list encode_arrays(const py::list& symbols, const py::list& indexes, const T
   });
 }
 
-py::list decode_arrays(const py::list& streams, const py::list& indexes, const Tables& tables, std::size_t threads) {
+// The symbols of all pictures are one array, of which each picture has a part: for a system, one large block of
+// memory is much less work than many blocks.
+py::list decode_arrays(const py::list& streams, const py::list& indexes, const Tables& tables,
+                       std::size_t threads) {
   return with_index_type(indexes, [&](auto index) {
     using Index = decltype(index);
-    py::list result;
     std::vector<PictureToDecode<Index>> pictures;
+    py::ssize_t count = 0;
     for (std::size_t i = 0; i < streams.size(); ++i) {
       const py::bytes stream = streams[i];
       const py::array index_values = indexes[i];
-      Array<std::int32_t> symbols(shape_of(index_values));
-      pictures.push_back({view(stream), view<Index>(index_values), mutable_view(symbols)});
-      result.append(std::move(symbols));
+      pictures.push_back({view(stream), view<Index>(index_values), {}});
+      count += index_values.size();
+    }
+    Array<std::int32_t> symbols(count);
+    py::list result;
+    std::int32_t* begin = symbols.mutable_data();
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      const py::array index_values = indexes[i];
+      pictures[i].symbols = {begin, static_cast<std::size_t>(index_values.size())};
+      result.append(Array<std::int32_t>(shape_of(index_values), begin, symbols));
+      begin += index_values.size();
     }
     {
       py::gil_scoped_release release;

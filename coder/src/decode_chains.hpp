@@ -33,8 +33,8 @@ class DecodeChain {
   // Where the stream stands now.
   const Reader& reader() const { return reader_; }
 
-  // Reads some symbols of each chain; all have something left, and the same tables. They keep in step but for a
-  // symbol that needs step(): then this ends early and returns the chain that it is the next symbol of, else K.
+  // Reads some symbols of each chain; all have something left, and the same tables. They keep in step but for
+  // a symbol that needs step(): then this ends early and returns the chain whose next symbol it is, else K.
   template <std::size_t K>
   static std::size_t advance(std::array<DecodeChain*, K> chains);
 

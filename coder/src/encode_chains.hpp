@@ -32,8 +32,8 @@ class EncodeChain {
   // How many symbols are left.
   std::size_t left() const { return left_; }
 
-  // Puts some symbols of each chain; all have something left, and the same tables. They keep in step but for a
-  // symbol that needs step(): then this ends early and returns the chain that it is the next symbol of, else K.
+  // Puts some symbols of each chain; all have something left, and the same tables. They keep in step but for
+  // a symbol that needs step(): then this ends early and returns the chain whose next symbol it is, else K.
   template <std::size_t K>
   static std::size_t advance(std::array<EncodeChain*, K> chains);
 
@@ -102,7 +102,8 @@ std::size_t EncodeChain<Index>::advance(std::array<EncodeChain*, K> chains) {
       const EncoderTable& table = tables[index];
       // Modulo 2^32, which maps no other symbol into the table: symbols are above -2^31 - 1, offsets at most
       // 2^30 either way, and tables have at most 2^16 symbols.
-      const std::uint32_t value = static_cast<std::uint32_t>(symbols[k][i]) - static_cast<std::uint32_t>(table.offset);
+      const auto value =
+          static_cast<std::uint32_t>(symbols[k][i]) - static_cast<std::uint32_t>(table.offset);
       if (value >= table.escape) [[unlikely]] {
         stopped = k;
         break;

@@ -131,14 +131,18 @@ Stream Encoder::finish() const {
   return encode_stream(std::span(symbols_), std::span(indexes_), *tables_);
 }
 
-#define JAXCOMPRESS_FOR_INDEX(Index)                                                                          \
-  template class EncodeChain<Index>;                                                                          \
-  template Stream encode_stream(std::span<const std::int32_t>, std::span<const Index>, const CdfTables&);     \
-  template std::vector<std::uint8_t> encode(std::span<const std::int32_t>, std::span<const Index>,            \
-                                            const CdfTables&);                                                \
-  template void Encoder::encode(std::span<const std::int32_t>, std::span<const Index>);
+template class EncodeChain<std::uint8_t>;
+template class EncodeChain<std::int32_t>;
 
-JAXCOMPRESS_FOR_INDEX(std::uint8_t)
-JAXCOMPRESS_FOR_INDEX(std::int32_t)
+template Stream encode_stream(std::span<const std::int32_t>, std::span<const std::uint8_t>, const CdfTables&);
+template Stream encode_stream(std::span<const std::int32_t>, std::span<const std::int32_t>, const CdfTables&);
+
+template std::vector<std::uint8_t> encode(std::span<const std::int32_t>, std::span<const std::uint8_t>,
+                                          const CdfTables&);
+template std::vector<std::uint8_t> encode(std::span<const std::int32_t>, std::span<const std::int32_t>,
+                                          const CdfTables&);
+
+template void Encoder::encode(std::span<const std::int32_t>, std::span<const std::uint8_t>);
+template void Encoder::encode(std::span<const std::int32_t>, std::span<const std::int32_t>);
 
 }  // namespace jaxcompress

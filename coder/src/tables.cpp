@@ -60,8 +60,9 @@ EncoderSymbol encoder_symbol(std::uint32_t start, std::uint32_t width) {
 }
 
 // Tables whose most probable value is more probable than this have it tested first: such a branch is
-// predicted well enough to be faster than a look-up, which everything after it waits for.
-constexpr double kLikely = 0.87;
+// predicted well enough to be faster than a look-up, which everything after it waits for. (Measured: 0.70 to
+// 0.80 are alike, 0.87 and 0.93 slower.)
+constexpr double kLikely = 0.75;
 
 DecoderTable decoder_table(const Table& table, std::uint32_t first) {
   DecoderTable result{};

@@ -74,7 +74,7 @@ def test_the_first_bad_picture_is_named_when_encoding(threads):
     with pytest.raises(ValueError, match=r"^picture 3: symbols has shape \(1, 37\) but indexes has shape \(37,\)"):
         coder.encode_batch(symbols, indexes, TABLES, threads)
     symbols[1] = [0.5]
-    with pytest.raises(ValueError, match="^picture 1: symbols has dtype float64, expected int32"):
+    with pytest.raises(ValueError, match=r"^picture 1: symbols has dtype float64, expected int32"):
         coder.encode_batch(symbols, indexes, TABLES, threads)
 
 
@@ -82,16 +82,16 @@ def test_the_first_bad_picture_is_named_when_encoding(threads):
 def test_the_first_bad_picture_is_named_when_decoding(threads):
     _, indexes, streams = pictures(SIZES)
     streams[10] += bytes(4)
-    with pytest.raises(coder.StreamError, match="^picture 10: the stream has 4 bytes left after the last symbol"):
+    with pytest.raises(coder.StreamError, match=r"^picture 10: the stream has 4 bytes left after the last symbol"):
         coder.decode_batch(streams, indexes, TABLES, threads)
     streams[6] = streams[6][:-4]
-    with pytest.raises(coder.StreamError, match="^picture 6: the stream ends before the last symbol"):
+    with pytest.raises(coder.StreamError, match=r"^picture 6: the stream ends before the last symbol"):
         coder.decode_batch(streams, indexes, TABLES, threads)
     indexes[2][4999] = 3
     with pytest.raises(ValueError, match=r"^picture 2: indexes\[4999\] is 3 but there are 3 tables"):
         coder.decode_batch(streams, indexes, TABLES, threads)
     streams[0] = b""
-    with pytest.raises(coder.StreamError, match="^picture 0: the stream has 0 bytes"):
+    with pytest.raises(coder.StreamError, match=r"^picture 0: the stream has 0 bytes"):
         coder.decode_batch(streams, indexes, TABLES, threads)
     streams[8] = "stream"
     with pytest.raises(TypeError, match="picture 8: data is str, expected bytes"):

@@ -26,14 +26,15 @@ struct PictureToDecode {
   std::span<std::int32_t> symbols;
 };
 
-// The stream of each picture, by at most `threads` threads, of which the caller's is one. Throws what encode_stream
-// throws for the first picture that cannot be coded, which the message names.
+// The stream of each picture, by at most `threads` threads, of which the caller's is one. Throws what
+// encode_stream throws for the first picture that cannot be coded, which the message names.
 template <typename Index>
 std::vector<Stream> encode_batch(std::span<const PictureToEncode<Index>> pictures, const CdfTables& tables,
                                  std::size_t threads);
 
 // Decodes whole streams, likewise; throws what a Decoder throws, that of finish() included.
 template <typename Index>
-void decode_batch(std::span<const PictureToDecode<Index>> pictures, const CdfTables& tables, std::size_t threads);
+void decode_batch(std::span<const PictureToDecode<Index>> pictures, const CdfTables& tables,
+                  std::size_t threads);
 
 }  // namespace jaxcompress
