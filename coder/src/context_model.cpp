@@ -1,6 +1,7 @@
 #include "jaxcompress/context_model.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -112,10 +113,12 @@ std::size_t ContextModel::most_panels() const {
 }
 
 void ContextModel::activate(std::span<float> values) const {
-  const float slope = slope_;
+  // By the sign bit, since compilers make a branch of a comparison here, and it would be taken half of the time.
+  const auto one = std::bit_cast<std::int32_t>(1.0F);
+  const auto change = one ^ std::bit_cast<std::int32_t>(slope_);
   for (float& value : values) {
-    const float scaled = slope * value;
-    value = value >= 0 ? value : scaled;
+    const std::int32_t negative = std::bit_cast<std::int32_t>(value) >> 31;
+    value *= std::bit_cast<float>(one ^ (change & negative));
   }
 }
 
