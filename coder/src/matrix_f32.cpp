@@ -37,26 +37,26 @@ std::string_view to_string(InstructionSet set) {
 }
 
 Matrix::Matrix(std::span<const float> values, std::size_t inputs, std::size_t outputs)
-    : inputs_(inputs), outputs_(outputs), panels_(inputs * width()) {
-  for (std::size_t panel = 0; panel < panels(); ++panel) {
-    const std::size_t first = panel * kPanel;
-    const std::size_t count = std::min(kPanel, outputs - first);
+    : inputs_(inputs), outputs_(outputs), weights_(inputs * width()) {
+  constexpr std::size_t columns = kGroup * kPanel;
+  for (std::size_t first = 0; first < outputs; first += columns) {
+    const std::size_t count = std::min(columns, outputs - first);
+    const std::size_t stride = std::min(columns, width() - first);
     for (std::size_t k = 0; k < inputs; ++k) {
-      std::copy_n(values.data() + k * outputs + first, count, panels_.data() + (panel * inputs + k) * kPanel);
+      std::copy_n(values.data() + k * outputs + first, count, weights_.data() + first * inputs + k * stride);
     }
   }
 }
 
 void Matrix::accumulate(InstructionSet set, Range rows, Range panels, std::span<const float* const> inputs,
                         std::span<float* const> sums) const {
-  const std::size_t panel_size = inputs_ * kPanel;
-  const Product product{.weights = panels_.data() + panels.begin * panel_size + rows.begin * kPanel,
-                        .panel_size = panel_size,
-                        .panel_count = panels.end - panels.begin,
-                        .depth = rows.end - rows.begin,
+  const Product product{.weights = weights_.data(),
+                        .matrix_rows = inputs_,
+                        .matrix_panels = this->panels(),
+                        .rows = rows,
+                        .panels = panels,
                         .inputs = inputs.data(),
                         .sums = sums.data(),
-                        .first_output = panels.begin * kPanel,
                         .positions = sums.size()};
   switch (set) {
 #if JAXCOMPRESS_X86

@@ -26,14 +26,15 @@ struct Vector {
   __m256 value;
 };
 
-// 3 x 4 sums, 3 inputs and a weight fill the 16 registers.
-constexpr std::size_t kMaxPositions = 3;
+// 12 of the 16 registers for sums, which hides the latency of fma.
+constexpr std::size_t kMostPositions = 3;
+constexpr std::size_t panels_of_tile(std::size_t positions) { return 6 / positions; }
 
 #include "matrix_f32_tiles.hpp"
 
 }  // namespace
 
-void accumulate_avx2(const Product& product) { accumulate_tiles(product); }
+void accumulate_avx2(const Product& product) { multiply(product); }
 
 }  // namespace jaxcompress
 

@@ -26,15 +26,15 @@ struct Vector {
   __m512 value;
 };
 
-// 8 x 2 sums, 8 inputs and 2 weights leave some of the 32 registers, but more positions would need more
-// general registers for their addresses than there are.
-constexpr std::size_t kMaxPositions = 8;
+// At most 24 of the 32 registers for sums.
+constexpr std::size_t kMostPositions = 4;
+constexpr std::size_t panels_of_tile(std::size_t) { return 6; }
 
 #include "matrix_f32_tiles.hpp"
 
 }  // namespace
 
-void accumulate_avx512(const Product& product) { accumulate_tiles(product); }
+void accumulate_avx512(const Product& product) { multiply(product); }
 
 }  // namespace jaxcompress
 

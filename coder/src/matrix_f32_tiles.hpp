@@ -1,103 +1,119 @@
-// The product in tiles of some positions by some vectors of outputs, whose sums stay in registers.
+// The product in tiles of some positions by some panels, whose sums stay in registers.
 //
 // No header in the usual sense: a source file for one instruction set includes it inside its own unnamed
 // namespace, after it has defined
 //   JAXCOMPRESS_TARGET   the attribute that lets a function use the instructions
-//   struct Vector        kSize floats with load, store, broadcast and fma
-//   kMaxPositions        of a tile
+//   struct Vector        kSize floats with load, store, broadcast, fma
+//   kMostPositions       of a tile
+//   panels_of_tile       the most panels that a tile of some positions has
 // Nothing here has external linkage, so no other code can come to use these instructions by accident.
+
+// Loops whose counts the compiler knows, so that what they index can be in registers.
+#define JAXCOMPRESS_UNROLL _Pragma("GCC unroll 16")
 
 constexpr std::size_t kVectors = kPanel / Vector::kSize;
 
-// So many sums hide the latency of fma: 4 cycles, two of them beginning in each.
-constexpr std::size_t kEnoughSums = 8;
+// Rows of a group whose weights are used by all positions before the next ones: together with those, which are
+// fetched meanwhile, they leave some room in a first cache of 32 KB.
+constexpr std::size_t kBlock = 32;
 
-// How many panels a tile of some positions needs to have enough sums.
-constexpr std::size_t panels_at_once(std::size_t positions) {
-  const std::size_t sums = positions * kVectors;
-  return (kEnoughSums + sums - 1) / sums;
-}
+// Some rows of a group.
+struct Block {
+  const float* weights;
+  std::size_t stride;
+  std::size_t first_row;  // counted from the product's first
+  std::size_t rows;
+  Range panels;
+  const float* next;  // the weights of the block after this one
+  std::size_t next_stride;
+};
 
-// `weights` and `first_output` are those of the tile's first panel; `rows` of the inputs are taken.
+// The product of a block at some positions, for `panels` of its panels, beginning with number `panel`.
 template <std::size_t positions, std::size_t panels>
-JAXCOMPRESS_TARGET void tile(const Product& product, const float* weights, std::size_t first_output, Range rows,
-                             std::size_t first_position) {
+JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block, std::size_t panel,
+                                      std::size_t position) {
   const float* inputs[positions];
-  Vector sums[panels][positions][kVectors];
+  Vector sums[positions][panels][kVectors];
+  const std::size_t output = (block.panels.begin + panel) * kPanel;
+  JAXCOMPRESS_UNROLL
   for (std::size_t i = 0; i < positions; ++i) {
-    inputs[i] = product.inputs[first_position + i];
-    const float* source = product.sums[first_position + i] + first_output;
+    inputs[i] = product.inputs[position + i] + block.first_row;
+    const float* source = product.sums[position + i] + output;
+    JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
-      for (std::size_t v = 0; v < kVectors; ++v) sums[p][i][v] = Vector::load(source + p * kPanel + v * Vector::kSize);
+      JAXCOMPRESS_UNROLL
+      for (std::size_t v = 0; v < kVectors; ++v) sums[i][p][v] = Vector::load(source + p * kPanel + v * Vector::kSize);
     }
   }
-  for (std::size_t k = rows.begin; k < rows.end; ++k) {
+  const float* weights = block.weights + panel * kPanel;
+  const float* next = block.next + panel * kPanel;
+  for (std::size_t k = 0; k < block.rows; ++k, weights += block.stride, next += block.next_stride) {
     Vector input[positions];
+    JAXCOMPRESS_UNROLL
     for (std::size_t i = 0; i < positions; ++i) input[i] = Vector::broadcast(inputs[i] + k);
+    JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
-      const float* row = weights + p * product.panel_size + k * kPanel;
+      __builtin_prefetch(next + p * kPanel);
+      JAXCOMPRESS_UNROLL
       for (std::size_t v = 0; v < kVectors; ++v) {
-        const Vector weight = Vector::load(row + v * Vector::kSize);
-        for (std::size_t i = 0; i < positions; ++i) sums[p][i][v] = Vector::fma(input[i], weight, sums[p][i][v]);
+        const Vector weight = Vector::load(weights + p * kPanel + v * Vector::kSize);
+        JAXCOMPRESS_UNROLL
+        for (std::size_t i = 0; i < positions; ++i) sums[i][p][v] = Vector::fma(input[i], weight, sums[i][p][v]);
       }
     }
   }
+  JAXCOMPRESS_UNROLL
   for (std::size_t i = 0; i < positions; ++i) {
-    float* target = product.sums[first_position + i] + first_output;
+    float* target = product.sums[position + i] + output;
+    JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
-      for (std::size_t v = 0; v < kVectors; ++v) sums[p][i][v].store(target + p * kPanel + v * Vector::kSize);
+      JAXCOMPRESS_UNROLL
+      for (std::size_t v = 0; v < kVectors; ++v) sums[i][p][v].store(target + p * kPanel + v * Vector::kSize);
     }
   }
 }
 
-// Calls tile for a number of positions that is known at run time only, 1 to `most`.
-template <std::size_t panels, std::size_t most>
-JAXCOMPRESS_TARGET void tile_of(const Product& product, const float* weights, std::size_t first_output, Range rows,
-                                Range positions) {
+// The panels of a range, as many in each tile as it can have.
+template <std::size_t positions, std::size_t panels>
+JAXCOMPRESS_TARGET void multiply_panels(const Product& product, const Block& block, Range range, std::size_t position) {
+  for (; range.begin + panels <= range.end; range.begin += panels) {
+    multiply_tile<positions, panels>(product, block, range.begin, position);
+  }
+  if constexpr (panels > 1) {
+    if (range.begin < range.end) multiply_panels<positions, panels - 1>(product, block, range, position);
+  }
+}
+
+// All panels of a block, at the positions of a range, which are 1 to `most`.
+template <std::size_t most>
+JAXCOMPRESS_TARGET void multiply_positions(const Product& product, const Block& block, Range positions) {
   if constexpr (most > 1) {
-    if (positions.end - positions.begin < most) {
-      return tile_of<panels, most - 1>(product, weights, first_output, rows, positions);
-    }
+    if (positions.end - positions.begin < most) return multiply_positions<most - 1>(product, block, positions);
   }
-  tile<most, panels>(product, weights, first_output, rows, positions.begin);
+  multiply_panels<most, panels_of_tile(most)>(product, block, {0, block.panels.end - block.panels.begin},
+                                              positions.begin);
 }
 
-// All positions in one tile, which takes several panels at once if the positions are few.
-template <std::size_t positions>
-JAXCOMPRESS_TARGET void accumulate_few(const Product& product) {
-  if constexpr (positions > 1) {
-    if (product.positions < positions) return accumulate_few<positions - 1>(product);
-  }
-  constexpr std::size_t together = panels_at_once(positions);
-  std::size_t panel = 0;
-  const auto weights = [&] { return product.weights + panel * product.panel_size; };
-  const auto first_output = [&] { return product.first_output + panel * kPanel; };
-  for (; panel + together <= product.panel_count; panel += together) {
-    tile<positions, together>(product, weights(), first_output(), {0, product.depth}, 0);
-  }
-  for (; panel < product.panel_count; ++panel) {
-    tile<positions, 1>(product, weights(), first_output(), {0, product.depth}, 0);
-  }
-}
-
-// Several tiles of nearly equal size, which share a block of a panel while it is in the first cache.
-JAXCOMPRESS_TARGET void accumulate_many(const Product& product) {
-  constexpr std::size_t block = 128;
-  const std::size_t tiles = (product.positions + kMaxPositions - 1) / kMaxPositions;
-  for (std::size_t panel = 0; panel < product.panel_count; ++panel) {
-    const float* weights = product.weights + panel * product.panel_size;
-    const std::size_t first_output = product.first_output + panel * kPanel;
-    for (std::size_t row = 0; row < product.depth; row += block) {
-      const Range rows{row, std::min(row + block, product.depth)};
+JAXCOMPRESS_TARGET void multiply(const Product& product) {
+  const std::size_t tiles = (product.positions + kMostPositions - 1) / kMostPositions;
+  const std::size_t depth = product.rows.end - product.rows.begin;
+  for (std::size_t panel = product.panels.begin; panel < product.panels.end;) {
+    const Group group = group_from(product, panel);
+    panel = group.panels.end;
+    const Group after = panel < product.panels.end ? group_from(product, panel) : group;
+    for (std::size_t row = 0; row < depth; row += kBlock) {
+      const bool last = row + kBlock >= depth;
+      const Block block{.weights = group.weights + row * group.stride,
+                        .stride = group.stride,
+                        .first_row = row,
+                        .rows = std::min(kBlock, depth - row),
+                        .panels = group.panels,
+                        .next = last ? after.weights : group.weights + (row + kBlock) * group.stride,
+                        .next_stride = last ? after.stride : group.stride};
       for (std::size_t t = 0; t < tiles; ++t) {
-        const Range positions{product.positions * t / tiles, product.positions * (t + 1) / tiles};
-        tile_of<1, kMaxPositions>(product, weights, first_output, rows, positions);
+        multiply_positions<kMostPositions>(
+            product, block, {product.positions * t / tiles, product.positions * (t + 1) / tiles});
       }
     }
   }
-}
-
-JAXCOMPRESS_TARGET void accumulate_tiles(const Product& product) {
-  if (product.positions == 0) return;
-  product.positions <= kMaxPositions ? accumulate_few<kMaxPositions>(product) : accumulate_many(product);
 }

@@ -9,9 +9,10 @@
 namespace jaxcompress {
 namespace {
 
-// Some microseconds. On a busy machine the thread that is waited for may not be running, and then its processor
-// is better given to it.
-constexpr int kSpins = 2000;
+// A thread that waits keeps its processor for a microsecond or two, then offers it to others for the time that the
+// rest of a step may take, and then sleeps: on a busy machine the thread that it waits for may not be running.
+constexpr int kSpins = 50;
+constexpr int kYields = 50;
 
 void pause() {
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -76,7 +77,9 @@ void Team::wait() {
     round_.store(round + 1, std::memory_order_release);
     round_.notify_all();
   } else {
-    for (int spin = 0; spin < kSpins && round_.load(std::memory_order_acquire) == round; ++spin) pause();
+    const auto waiting = [&] { return round_.load(std::memory_order_acquire) == round; };
+    for (int i = 0; i < kSpins && waiting(); ++i) pause();
+    for (int i = 0; i < kYields && waiting(); ++i) std::this_thread::yield();
     round_.wait(round, std::memory_order_acquire);
   }
   if (!stopped_) return;

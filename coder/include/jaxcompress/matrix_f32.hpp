@@ -35,8 +35,10 @@ enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 std::vector<InstructionSet> instruction_sets();
 std::string_view to_string(InstructionSet set);
 
-// Outputs are computed in panels of this many, of which the last is padded.
-inline constexpr std::size_t kPanel = 32;
+// Outputs are computed in panels of this many, of which the last is padded, and weights stored in groups of panels:
+// row after row of a group, so that what is used together lies together.
+inline constexpr std::size_t kPanel = 16;
+inline constexpr std::size_t kGroup = 6;
 
 // Of panels, or of anything else that is counted.
 struct Range {
@@ -44,7 +46,7 @@ struct Range {
   std::size_t end = 0;
 };
 
-// A matrix of `inputs` rows and `outputs` columns, stored in panels of columns.
+// A matrix of `inputs` rows and `outputs` columns.
 class Matrix {
  public:
   // `values` is [inputs, outputs] in C order.
@@ -65,7 +67,7 @@ class Matrix {
  private:
   std::size_t inputs_;
   std::size_t outputs_;
-  Floats panels_;
+  Floats weights_;
 };
 
 }  // namespace jaxcompress
