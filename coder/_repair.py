@@ -42,8 +42,10 @@ def decode_repaired(
     order of the sums of their distances, until the stream ends exactly as it must. A set is decoded from its last
     flip on, and not at all if what comes before that flip does not decode.
 
-    A wrong set passes with a probability below 2^-31 for each try. What the end of a stream cannot show at all is
-    damage to the nibbles of an escaped value, for which a container needs a checksum.
+    A wrong set passes by chance with a probability below 2^-31 for each try. But about one flip in 10,000, between
+    neighbouring tables of Gaussians, does not show at all: where both tables give the code that is read the same
+    interval, only this symbol changes. `decode` cannot notice; here, after a search, it raises. Nor does damage to the
+    nibbles of an escaped value show, for which a container needs a checksum.
 
     Args:
         data: the stream, bytes or anything like it.
@@ -59,7 +61,8 @@ def decode_repaired(
         See `Repaired`.
 
     Raises:
-        StreamError: no set was found within the limits; the message says how many were tried.
+        StreamError: no set was found within the limits, and the message says how many were tried; or the stream can be
+            decoded in two ways, a single candidate apart.
         ValueError: arguments that are not as above.
     """
     doubts = {

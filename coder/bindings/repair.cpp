@@ -52,10 +52,11 @@ py::tuple decode_repaired_arrays(const py::bytes& data, const Array<Index>& inde
   const std::span stream(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   const std::span index_view(indexes.data(), static_cast<std::size_t>(indexes.size()));
   const std::span symbol_view(symbols.mutable_data(), static_cast<std::size_t>(symbols.size()));
+  const RepairLimits limits{.tries = max_tries, .seconds = max_seconds};
   Repair repair;
   {
     py::gil_scoped_release release;
-    repair = decode_repaired(stream, index_view, *tables, std::span(doubts), {max_tries, max_seconds}, symbol_view);
+    repair = decode_repaired(stream, index_view, *tables, std::span(doubts), limits, symbol_view);
   }
   Array<std::int64_t> flipped(static_cast<py::ssize_t>(repair.flipped.size()));
   std::ranges::copy(repair.flipped, flipped.mutable_data());
@@ -64,9 +65,9 @@ py::tuple decode_repaired_arrays(const py::bytes& data, const Array<Index>& inde
 
 template <typename Index>
 void bind_index_type(py::module_& module) {
-  module.def("decode_repaired", &decode_repaired_arrays<Index>, "data"_a, "indexes"_a.noconvert(), "tables"_a,
-             "positions"_a.noconvert(), "alternatives"_a.noconvert(), "distances"_a.noconvert(), "max_tries"_a,
-             "max_seconds"_a);
+  module.def("decode_repaired", &decode_repaired_arrays<Index>, "data"_a, "indexes"_a.noconvert(),
+             "tables"_a, "positions"_a.noconvert(), "alternatives"_a.noconvert(), "distances"_a.noconvert(),
+             "max_tries"_a, "max_seconds"_a);
 }
 
 }  // namespace

@@ -17,17 +17,20 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "cases.hpp"
 #include "jaxcompress/decoder.hpp"
 #include "jaxcompress/errors.hpp"
 #include "jaxcompress/pmf.hpp"
+#include "jaxcompress/repair.hpp"
 #include "jaxcompress/tables.hpp"
 
 namespace {
 
 using namespace fuzz;
+using jaxcompress::Doubt;
 
 // The rules for tables, said once more.
 bool is_valid(const Arguments& a) {
@@ -99,6 +102,63 @@ std::optional<Ints> decode(const Bytes& stream, const std::vector<Index>& indexe
   return result;
 }
 
+// Whether a search ends with indexes that the stream may have been made with, or with this error.
+template <typename Index>
+bool is_repaired(const Bytes& stream, const std::vector<Index>& indexes, const CdfTables& tables,
+                 const std::vector<Doubt>& doubts, std::string_view error) {
+  const Bytes exact(stream.begin(), stream.end());
+  Ints symbols(indexes.size());
+  try {
+    const jaxcompress::Repair repair = jaxcompress::decode_repaired(
+        std::span(exact), std::span(indexes), tables, std::span(doubts), {40, 10}, std::span(symbols));
+    Ints repaired(indexes.begin(), indexes.end());
+    for (const std::size_t i : repair.flipped) repaired[doubts[i].position] = doubts[i].alternative;
+    require(repair.tries < 32, "no more tries than sets");
+    require(encode(symbols, repaired, tables) == exact, "what is repaired is what encoding gives");
+    return true;
+  } catch (const jaxcompress::StreamError& caught) {
+    return std::string_view(caught.what()).find(error) != std::string_view::npos;
+  }
+}
+
+// Searches for the indexes of a stream whose encoder had other ones at some of the doubts, and of the same
+// stream damaged.
+template <typename Index>
+void check_repair(const Ints& symbols, const std::vector<Index>& indexes, const CdfTables& tables,
+                  Random& random) {
+  std::vector<Doubt> doubts;
+  std::vector<Index> theirs = indexes;
+  for (std::size_t position = indexes.size(); position-- > 0 && doubts.size() < 5;) {
+    if (!random.one_in(4)) continue;
+    const auto alternative = static_cast<Index>(random.below(std::min<std::size_t>(tables.size(), 256)));
+    doubts.push_back({position, alternative, static_cast<double>(random.below(4))});
+    if (random.one_in(2)) theirs[position] = alternative;
+  }
+  Bytes stream;
+  try {
+    stream = encode(symbols, theirs, tables);
+  } catch (const std::invalid_argument&) {
+    return;  // a symbol is out of reach of its other table
+  }
+  const bool found = is_repaired(stream, indexes, tables, doubts, "two ways");
+  require(found, "flipped indexes are found, or nothing tells which");
+  is_repaired(damaged(stream, random), indexes, tables, doubts, "");
+
+  if (doubts.empty()) return;
+  Doubt& bad = doubts[random.below(doubts.size())];
+  switch (random.below(4)) {
+    case 0: bad.position = indexes.size() + random.below(3); break;
+    case 1: bad.alternative = static_cast<std::int32_t>(tables.size()); break;
+    case 2: bad.alternative = -1; break;
+    default: bad.distance = -1;
+  }
+  try {
+    is_repaired(stream, indexes, tables, doubts, "");
+    require(false, "a doubt that makes no sense is an error");
+  } catch (const std::invalid_argument&) {
+  }
+}
+
 template <typename Index>
 void check_bad_index(const Bytes& stream, std::vector<Index> indexes, const CdfTables& tables, Index bad) {
   indexes.push_back(bad);
@@ -140,6 +200,8 @@ void check_streams(Random& random) {
     if (!decoded) continue;
     require(encode(*decoded, indexes, tables) == bad, "what decodes is what encoding gives");
   }
+  check_repair(symbols, indexes, tables, random);
+
   const auto rows = static_cast<std::int64_t>(a.rows);
   const std::int64_t bad = std::array<std::int64_t, 5>{rows, 255, -1, INT32_MIN, INT32_MAX}[random.below(5)];
   const auto index = static_cast<Index>(bad);

@@ -21,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 // Symbols between two looks at the clock: some tenths of a millisecond.
 constexpr std::size_t kBlock = std::size_t{1} << 16;
 
+// Symbols after which two ways to decode a stream have met, if they ever do.
+constexpr std::size_t kProbe = std::size_t{1} << 12;
+
 template <typename Index>
 void check_arguments(std::span<const Index> indexes, const CdfTables& tables, std::span<const Doubt> doubts,
                      const RepairLimits& limits, std::size_t room) {
@@ -37,8 +40,8 @@ void check_arguments(std::span<const Index> indexes, const CdfTables& tables, st
   for (std::size_t i = 0; i < doubts.size(); ++i) {
     const auto& [position, alternative, distance] = doubts[i];
     if (position >= indexes.size()) {
-      throw std::invalid_argument(concat("candidates[", i, "] is ", static_cast<std::int64_t>(position), " but there are ",
-                                         indexes.size(), " indexes"));
+      throw std::invalid_argument(concat("candidates[", i, "] is ", static_cast<std::int64_t>(position),
+                                         " but there are ", indexes.size(), " indexes"));
     }
     if (static_cast<std::uint64_t>(std::int64_t{alternative}) >= tables.size()) {
       throw std::invalid_argument(concat("alternatives[", i, "] is ", alternative, " but there are ",
@@ -89,14 +92,21 @@ class Search {
       found = take(step);
       ++tries;
     }
-    std::vector<std::size_t> flipped;
+    Repair repair{.flipped = {}, .tries = tries};
+    std::vector<std::int32_t> theirs(indexes_.begin(), indexes_.end());
     for (std::size_t path = paths_.size() - 1; path != 0; path = paths_[path].parent) {
-      flipped.push_back(order_[paths_[path].next - 1]);
+      const std::size_t flip = order_[paths_[path].next - 1];
+      theirs[doubts_[flip].position] = doubts_[flip].alternative;
+      repair.flipped.push_back(flip);
     }
-    std::ranges::reverse(flipped);
-    decode(flipped, symbols);
-    std::ranges::sort(flipped);
-    return {std::move(flipped), tries};
+    std::ranges::sort(repair.flipped);
+    const std::vector<Decoder> checkpoints = decode(theirs, symbols);
+    for (std::size_t i = 0; tries > 0 && i < order_.size(); ++i) {
+      const Doubt& doubt = doubts_[order_[i]];
+      if (theirs[doubt.position] == doubt.alternative) continue;
+      check_unambiguous(doubt, checkpoints[i], theirs, symbols);
+    }
+    return repair;
   }
 
  private:
@@ -171,19 +181,52 @@ class Search {
     return true;
   }
 
-  // Decodes everything with these doubts flipped, given in the order of the stream.
-  void decode(const std::vector<std::size_t>& flipped, std::span<std::int32_t> symbols) const {
+  // Decodes everything. The decoders before each entry of order_.
+  std::vector<Decoder> decode(std::span<const std::int32_t> theirs, std::span<std::int32_t> symbols) const {
+    std::vector<Decoder> checkpoints;
     Decoder decoder = begin_;
     std::size_t position = 0;
-    for (const std::size_t doubt : flipped) {
+    for (const std::size_t doubt : order_) {
       const std::size_t count = doubts_[doubt].position - position;
-      decoder.decode(indexes_.subspan(position, count), symbols.subspan(position, count));
+      decoder.decode(theirs.subspan(position, count), symbols.subspan(position, count));
       position += count;
-      decode_flipped(decoder, doubts_[doubt], symbols.subspan(position, 1));
-      ++position;
+      checkpoints.push_back(decoder);
     }
-    decoder.decode(indexes_.subspan(position), symbols.subspan(position));
+    decoder.decode(theirs.subspan(position), symbols.subspan(position));
     decoder.finish();
+    return checkpoints;
+  }
+
+  // Throws if `theirs`, which give `symbols`, can take the alternative here too and the stream still ends as
+  // it must, `decoder` being at its place: where both tables give the code that is read the same interval,
+  // the coder's state is the same afterwards. Wherever the two ways part for good, they part soon.
+  void check_unambiguous(const Doubt& doubt, Decoder decoder, std::span<const std::int32_t> theirs,
+                         std::span<const std::int32_t> symbols) {
+    std::size_t position = doubt.position;
+    const auto read = std::span(scratch_);
+    bool differs = false;
+    try {
+      decode_flipped(decoder, doubt, read.first(1));
+      differs = read[0] != symbols[position];
+      ++position;
+      while (position < symbols.size()) {
+        const std::size_t count = std::min({symbols.size() - position, kProbe, read.size()});
+        decoder.decode(theirs.subspan(position, count), read.first(count));
+        if (!std::ranges::equal(read.first(count), symbols.subspan(position, count))) {
+          if (position > doubt.position + kProbe) return;
+          differs = true;
+        }
+        position += count;
+      }
+      decoder.finish();
+    } catch (const StreamError&) {
+      return;
+    }
+    if (differs) {
+      throw StreamError(concat("the stream can be decoded in two ways, with table ",
+                               theirs[doubt.position], " or ", doubt.alternative,
+                               " at position ", doubt.position, ", and nothing tells which is right"));
+    }
   }
 
   static void decode_flipped(Decoder& decoder, const Doubt& doubt, std::span<std::int32_t> symbol) {
@@ -225,9 +268,11 @@ Repair decode_repaired(std::span<const std::uint8_t> data, std::span<const Index
   return Search<Index>(data, indexes, tables, doubts, limits).run(symbols);
 }
 
-template Repair decode_repaired(std::span<const std::uint8_t>, std::span<const std::uint8_t>, const CdfTables&,
-                                std::span<const Doubt>, const RepairLimits&, std::span<std::int32_t>);
-template Repair decode_repaired(std::span<const std::uint8_t>, std::span<const std::int32_t>, const CdfTables&,
-                                std::span<const Doubt>, const RepairLimits&, std::span<std::int32_t>);
+template Repair decode_repaired(std::span<const std::uint8_t>, std::span<const std::uint8_t>,
+                                const CdfTables&, std::span<const Doubt>, const RepairLimits&,
+                                std::span<std::int32_t>);
+template Repair decode_repaired(std::span<const std::uint8_t>, std::span<const std::int32_t>,
+                                const CdfTables&, std::span<const Doubt>, const RepairLimits&,
+                                std::span<std::int32_t>);
 
 }  // namespace jaxcompress

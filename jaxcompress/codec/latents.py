@@ -112,8 +112,8 @@ class LatentCoder:
                 self._decode_parallel(strings[1:], areas, z_symbols, y_hat, threads)
         except coder.StreamError as error:
             raise BitstreamError(
-                f"the strings do not decode ({error}): they are damaged, or were written with other weights or where "
-                f"floating-point arithmetic gives other scales"
+                f"the strings do not decode ({error}). If they are whole, decode them with the weights, the program "
+                f"and the kind of processor that wrote them: elsewhere floating-point arithmetic may give other scales"
             ) from error
         return y_hat
 

@@ -210,13 +210,13 @@ def test_header_fields_are_checked_against_the_weights(codec, photo, change, mes
 
 
 def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch):
-    strings = [string.data for string in container.unpack(codec.compress(photo))[1]]
-    whole = codec._latents.decode(strings, (8, 8), (8, 8))
+    how = {"order": container.SymbolOrder.RASTER, "threads": 1}
+    whole = codec._latents.decode(container.unpack(codec.compress(photo))[1], (8, 8), (8, 8), **how)
     monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 5)
-    z, first, second, *_ = [string.data for string in container.unpack(codec.compress(photo))[1]]
+    z, first, second, *_ = container.unpack(codec.compress(photo))[1]
     latents = codec._latents
-    indexes, means = latents._hyper(latents._decode_channels(z, (2, 2, 24)))
-    for string, area in ((first, np.s_[:5, :5]), (second, np.s_[:5, 5:])):
+    indexes, means = latents._hyper(latents._decode_channels(z, (2, 2, 24), 1))
+    for (string, _), area in ((first, np.s_[:5, :5]), (second, np.s_[:5, 5:])):
         symbols = coder.decode(string, indexes[area].transpose(2, 0, 1), latents._gaussian_tables).transpose(1, 2, 0)
         np.testing.assert_array_equal(symbols.astype(np.float32) + means[area], whole[area])
 

@@ -111,7 +111,7 @@ def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
     shared = repair.ScaleRepair(lambda: scales, TABLE, latents._gaussian_tables)
     for _ in range(3):
         with pytest.raises(repair.coder.StreamError):
-            shared.decode(b"", np.ones((1, 2, 1), np.uint8), np.s_[:, :1])
+            shared.decode(container.CodedString(b""), np.ones((1, 1, 1), np.uint8), np.s_[:, :1])
     assert left[0] == 0.05
     assert 0 < left[1] <= 0.02
     assert left[2] == 0

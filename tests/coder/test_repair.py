@@ -77,6 +77,32 @@ def test_what_comes_after_the_failure_is_not_tried(coded):
         coder.decode_repaired(data, coded.indexes, coded.tables, early, [5, 5, 5], [0, 0, 0])
 
 
+# Code 0 to 99 is one symbol of both, with other values; so is code 50000 and up, with the same value.
+TWINS = coder.CdfTables([[0, 100, 300, 50000, 65535, 65536], [0, 100, 400, 50000, 65535, 65536]], [6, 6], [0, 0])
+SHIFTED = coder.CdfTables([[0, 100, 300, 50000, 65535, 65536], [0, 100, 400, 50000, 65535, 65536]], [6, 6], [0, 7])
+
+
+@pytest.mark.parametrize("place", [0, 7])
+def test_a_symbol_that_may_have_two_values_raises(place):
+    symbols = np.array([2, 2, 1, 2, 1, 2, 2, 2, 3, 2, 2, 1] * 20)
+    symbols[place] = 0
+    indexes = np.zeros(240, int)
+    theirs = indexes.copy()
+    theirs[4] = 1
+    for tables, is_ambiguous in ((TWINS, False), (SHIFTED, True)):
+        data = coder.encode(symbols + 7 * (is_ambiguous * theirs), theirs, tables)
+        arguments = data, indexes, tables, [4, place], [1, 1], [1, 2]
+        if is_ambiguous:
+            with pytest.raises(coder.StreamError, match=f"two ways, with table 0 or 1 at position {place}"):
+                coder.decode_repaired(*arguments)
+        else:
+            np.testing.assert_array_equal(coder.decode_repaired(*arguments).symbols, symbols)
+    # What decodes as it is, is not searched.
+    data = coder.encode(symbols, indexes, SHIFTED)
+    found = coder.decode_repaired(data, indexes, SHIFTED, [4, place], [1, 1], [1, 2])
+    np.testing.assert_array_equal(found.symbols, symbols)
+
+
 def test_a_stream_that_no_encoder_writes_is_not_searched(coded):
     for data in (b"", coded.data[:-1], bytes(8)):
         with pytest.raises(coder.StreamError, match=r"^the stream (has|begins)"):
