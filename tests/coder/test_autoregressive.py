@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jaxcompress import coder
-from jaxcompress.codec import autoregressive
+from jaxcompress.codec import strings
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.entropy import build_gaussian_tables, build_indexes, default_scale_table
 
@@ -313,7 +313,7 @@ def recorded(request, golden_of):
     pictures = []
     for x in case.x:
         y, z = latents.analyse(x)
-        pictures.append((y, latents._hyper(autoregressive.to_symbols(np.rint(z - latents._medians)))))
+        pictures.append((y, latents._hyper(strings.to_symbols(np.rint(z - latents._medians)))))
     return Golden(case, model, tables.coder_tables, pictures)
 
 
