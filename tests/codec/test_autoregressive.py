@@ -1,0 +1,102 @@
+"""Autoregressive models in the codec: in the coder's kernel where it knows them, else position by position."""
+
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from jaxcompress import Codec
+from jaxcompress.codec import BitstreamError, container
+from jaxcompress.codec.context import context_model
+from jaxcompress.codec.position_loop import PositionLoop
+from jaxcompress.layers import Conv, MaskedConv, Sequential, leaky_relu
+from jaxcompress.models import JointAutoregressive
+
+LAYER = functools.partial(Conv, kernel_size=1, stride=1)
+
+
+def entropy_parameters(m, *, activation=leaky_relu, layer=LAYER):
+    """The layers of mbt2018, with changes."""
+    features = (m * 10 // 3, m * 8 // 3, 2 * m)
+    first, second, third = (functools.partial(layer, count) for count in features)
+    return Sequential((first, activation, second, activation, third))
+
+
+class WithRelu(JointAutoregressive):
+    def make_entropy_parameters(self):
+        return entropy_parameters(self.m, activation=jax.nn.relu)
+
+
+class WithWindows(JointAutoregressive):
+    def make_entropy_parameters(self):
+        return entropy_parameters(self.m, layer=functools.partial(Conv, kernel_size=3, stride=1))
+
+
+class WithItsOwnPositions(JointAutoregressive):
+    def position_parameters(self, window, hyper):
+        scales, means = super().position_parameters(window, hyper)
+        return 2 * scales, means
+
+
+class WithAnotherContext(JointAutoregressive):
+    def make_context_prediction(self):
+        return MaskedConv(2 * self.m, self.context_size, kind="B")
+
+
+@pytest.fixture(scope="module")
+def codec(golden_of) -> Codec:
+    return golden_of("mbt2018").codec
+
+
+def kernel_of(codec, make):
+    model = make(n=codec.weights.n, m=codec.weights.m)
+    table = codec.weights.tables["gaussian_conditional"].scale_table
+    return context_model(model, codec.weights.params, table)
+
+
+def test_the_kernel_takes_the_models_that_it_knows(codec):
+    assert kernel_of(codec, JointAutoregressive) is not None
+
+
+@pytest.mark.parametrize("make", [WithRelu, WithWindows, WithItsOwnPositions, WithAnotherContext])
+def test_the_kernel_takes_no_other(codec, make):
+    assert kernel_of(codec, make) is None
+
+
+@pytest.mark.parametrize("architecture", ["mbt2018", "cheng2020-anchor"])
+def test_files_are_in_wavefront_order_and_compressai_s_strings_in_raster_order(architecture, golden_of, photo):
+    codec = golden_of(architecture).codec
+    picture = photo[:64, :64]
+    header, (_, string) = container.unpack(codec.compress(picture))
+    assert header.symbol_order == container.SymbolOrder.WAVEFRONT
+    ((theirs,), _), _ = codec.compress_strings(picture[None] / np.float32(255))
+    assert string.data != theirs
+    with pytest.raises(BitstreamError, match="do not decode"):
+        order = dataclasses.replace(header, symbol_order=container.SymbolOrder.RASTER)
+        codec.decompress(container.pack(order, container.unpack(codec.compress(picture))[1]))
+
+
+def test_a_model_of_another_kind_is_coded_position_by_position(codec, photo, monkeypatch):
+    picture = photo[:64, :64]
+    other = Codec(codec.weights, model=WithRelu(n=codec.weights.n, m=codec.weights.m))
+    data = other.compress(picture)
+    header, strings = container.unpack(data)
+    assert header.symbol_order == container.SymbolOrder.RASTER
+    decoded = other.decompress(data)
+    visited = []
+    visit = PositionLoop._visit
+    monkeypatch.setattr(PositionLoop, "_visit", lambda self, hyper: visited.append(hyper.shape) or visit(self, hyper))
+    np.testing.assert_array_equal(other.decompress(data), decoded)
+    assert visited == [(4, 4, 2 * codec.weights.m)]
+    wavefront = dataclasses.replace(header, symbol_order=container.SymbolOrder.WAVEFRONT)
+    with pytest.raises(BitstreamError, match="symbol order WAVEFRONT"):
+        other.decompress(container.pack(wavefront, strings))
+
+
+def test_strings_of_many_lanes_are_refused(codec, photo):
+    header, (z, y) = container.unpack(codec.compress(photo[:64, :64]))
+    lanes = container.CodedString(y.data, container.StreamFormat.LANES)
+    with pytest.raises(BitstreamError, match="stream formats"):
+        codec.decompress(container.pack(header, [z, lanes]))
