@@ -14,8 +14,8 @@ CompressAI runs live in an environment of its own. Streams are compared: they ha
 3. Batches from Python, with 1 and 2 threads: ns per symbol of CPU time, all threads together, and of wall time. Only
    an idle machine tells what a second thread gains.
 
-Else times are CPU time of the thread. All are medians over rounds; ratios are medians of the ratios of each round. A round of a
-folder of pictures is the sum over its pictures.
+Else times are CPU time of the thread. All are medians over rounds; ratios are medians of the ratios of each round. A
+round of a folder of pictures is the sum over its pictures.
 """
 
 import argparse

@@ -29,8 +29,8 @@ int main() {
     for (int bits = 0; bits <= 63; ++bits) {
       random = random * 6364136223846793005 + 1442695040888963407;
       const std::uint64_t end = std::uint64_t{1} << bits;
-      // At powers of two, which states and their limits are made of, and somewhere below; the quotient of the last
-      // multiple of the width, and of what comes before and after it, is the first to go wrong.
+      // At powers of two, which states and their limits are made of, and somewhere below; the quotients of
+      // multiples of the width, and of what comes before and after them, are the first to go wrong.
       for (const std::uint64_t near : {end, end - random % end}) {
         for (const std::uint64_t x : {near, near - near % width, near - near % width + width}) {
           for (const std::uint64_t state : {x - 1, x, x + 1}) {

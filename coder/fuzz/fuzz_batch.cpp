@@ -4,6 +4,7 @@
 //   ./fuzz_batch CASES SEED
 //
 // Exits with 0 if every case gave what the coder gives for one picture at a time.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -38,7 +39,8 @@ std::optional<std::string> error_of(Action action) {
 }
 
 // Notes what the batch must say, if this is the first picture with an error.
-void note(std::optional<std::string>& expected, std::size_t picture, const std::optional<std::string>& error) {
+void note(std::optional<std::string>& expected, std::size_t picture,
+          const std::optional<std::string>& error) {
   if (error && !expected) expected = "picture " + std::to_string(picture) + ": " + *error;
 }
 
@@ -96,7 +98,8 @@ void check_encoder(const Message<Index>& message, const Bytes& stream, const Cdf
   bool failed = false;
   for (std::size_t begin = 0; begin < symbols.size();) {
     const std::size_t size = 1 + random.below(symbols.size() - begin);
-    if (error_of([&] { encoder.encode(symbols.subspan(begin, size), indexes.subspan(begin, size)); })) failed = true;
+    const auto encode = [&] { encoder.encode(symbols.subspan(begin, size), indexes.subspan(begin, size)); };
+    if (error_of(encode)) failed = true;
     begin += size;
   }
   require(failed != message.codable, "groups are taken exactly if they can be coded");

@@ -46,6 +46,18 @@ def test_any_layout_codes():
     check(np.broadcast_to(np.int32(1), (4, 4)), np.broadcast_to(np.uint8(2), (4, 4)))
 
 
+def test_broadcast_indexes_become_small_ones():
+    channels = np.broadcast_to(np.arange(256)[:, None], (256, 3))
+    small = coder._arrays.index_array("indexes", channels)
+    assert small.dtype == np.uint8
+    np.testing.assert_array_equal(small, channels)
+    for beyond in (channels + 1, channels - 1):
+        wide = np.broadcast_to(beyond[:, :1], (256, 3))
+        assert coder._arrays.index_array("indexes", wide).dtype == np.int32
+    with pytest.raises(ValueError, match=r"indexes\[2\] is 3000000000, which does not fit int32"):
+        coder.encode(np.zeros((2, 2), np.int32), np.broadcast_to([[0], [3_000_000_000]], (2, 2)), TABLES)
+
+
 def test_unaligned_arrays_code():
     unaligned = np.frombuffer(b"\0" + SYMBOLS.tobytes(), np.int32, offset=1)
     assert not unaligned.flags.aligned

@@ -22,7 +22,7 @@ def no_thread_switches():
     sys.setswitchinterval(interval)
 
 
-@pytest.mark.parametrize("name", ["encode", "decode"])
+@pytest.mark.parametrize("name", ["encode", "decode", "encode_batch", "decode_batch", "Encoder"])
 def test_other_threads_run_while_coding(name, no_thread_switches):
     symbols = np.zeros(1_000_000, np.int32)
     indexes = np.zeros(1_000_000, np.uint8)
@@ -40,11 +40,16 @@ def test_other_threads_run_while_coding(name, no_thread_switches):
     assert not ran.is_set()
     deadline = time.monotonic() + 10
     while not ran.is_set() and time.monotonic() < deadline:
-        decoder = coder.Decoder(data, TABLES)
         if name == "encode":
             coder.encode(symbols, indexes, TABLES)
+        elif name == "encode_batch":
+            coder.encode_batch([symbols], [indexes], TABLES, 1)
+        elif name == "decode_batch":
+            coder.decode_batch([data], [indexes], TABLES, 1)
+        elif name == "Encoder":
+            coder.Encoder(TABLES).encode(symbols, indexes)
         else:
-            decoder.decode(indexes)
+            coder.Decoder(data, TABLES).decode(indexes)
     assert ran.is_set()
     thread.join()
 
@@ -58,6 +63,17 @@ def test_tables_serve_several_threads(coded):
         for data, symbols in pool.map(round_trip, range(100)):
             assert data == coded.data
             assert symbols == coded.symbols.tolist()
+
+
+@pytest.mark.parametrize("size", [100, 50_000])
+def test_an_encoder_serves_several_threads(size):
+    # All groups are the same, so they may come in any order.
+    symbols = np.random.default_rng(2).integers(-1, 1, size, np.int32)
+    indexes = np.zeros(size, np.uint8)
+    encoder = coder.Encoder(TABLES)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: encoder.encode(symbols, indexes), range(60)))
+    assert encoder.finish() == coder.encode(np.tile(symbols, 60), np.tile(indexes, 60), TABLES)
 
 
 def test_a_decoder_serves_several_threads():
