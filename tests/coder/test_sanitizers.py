@@ -1,4 +1,4 @@
-"""The coder's own fuzzer under the address and undefined-behaviour sanitizers."""
+"""The coder's own fuzzers under sanitizers: of addresses and undefined behaviour, and of threads."""
 
 import shutil
 import subprocess
@@ -7,17 +7,26 @@ from pathlib import Path
 import pytest
 
 CODER = Path(__file__).parents[2] / "coder"
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+MEMORY = "-fsanitize=address,undefined"
+THREADS = "-fsanitize=thread"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
-def test_nothing_is_read_or_written_out_of_bounds(tmp_path):
-    program = tmp_path / "fuzz_decoder"
-    sources = [CODER / "fuzz" / "fuzz_decoder.cpp", *sorted((CODER / "src").glob("*.cpp"))]
+@pytest.mark.parametrize(
+    ("name", "cases", "sanitize"),
+    [
+        ("fuzz_decoder", 200000, MEMORY),
+        ("fuzz_autoregressive", 1000, MEMORY),
+        ("fuzz_autoregressive", 300, THREADS),
+    ],
+)
+def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, name, cases, sanitize):
+    program = tmp_path / name
+    sources = [CODER / "fuzz" / f"{name}.cpp", *sorted((CODER / "src").glob("*.cpp"))]
     assert len(sources) > 1
-    compiler = ["g++", "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZE, "-I", CODER / "include"]
-    subprocess.run([*compiler, *sources, "-o", program], check=True)
-    result = subprocess.run([program, "200000", "1"], capture_output=True, text=True)
+    options = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", sanitize, "-fno-sanitize-recover=all"]
+    subprocess.run(["g++", *options, "-I", CODER / "include", *sources, "-o", program], check=True)
+    result = subprocess.run([program, str(cases), "1"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "200000 cases passed\n"
+    assert result.stdout == f"{cases} cases passed\n"
