@@ -18,9 +18,11 @@ CODER = Path(__file__).parents[2] / "coder"
         ("fuzz_batch", "address,undefined", 20_000),
         ("fuzz_batch", "thread", 5000),
         ("fuzz_lanes", "address,undefined", 20_000),
+        ("fuzz_autoregressive", "address,undefined", 1000),
+        ("fuzz_autoregressive", "thread", 300),
     ],
 )
-def test_nothing_is_read_or_written_out_of_bounds(tmp_path, name, sanitizers, cases):
+def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, name, sanitizers, cases):
     program = tmp_path / name
     sources = [CODER / "fuzz" / f"{name}.cpp", *sorted((CODER / "src").glob("*.cpp"))]
     assert len(sources) > 1
