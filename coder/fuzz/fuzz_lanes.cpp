@@ -193,5 +193,7 @@ int main(int argc, char** argv) {
   const std::uint64_t cases = std::strtoull(argv[1], nullptr, 10);
   Random random(std::strtoull(argv[2], nullptr, 10));
   for (std::uint64_t i = 0; i < cases; ++i) check_case(random);
-  std::printf("%llu cases passed\n", static_cast<unsigned long long>(cases));
+  std::printf("%llu cases passed by", static_cast<unsigned long long>(cases));
+  for (const Isa isa : jaxcompress::available_isas()) std::printf(" %s", jaxcompress::isa_name(isa).data());
+  std::printf("\n");
 }

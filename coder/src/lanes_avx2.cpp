@@ -73,10 +73,12 @@ JAXCOMPRESS_AVX2_INLINE __m256 join(__m128i a, __m128i b) {
   return _mm256_castsi256_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1));
 }
 
-JAXCOMPRESS_AVX2_INLINE __m128i load_cells(const LaneCell* cells, std::uint32_t a, std::uint32_t b) {
-  const auto* first = reinterpret_cast<const __m128i*>(cells + a);
-  const auto* second = reinterpret_cast<const __m128i*>(cells + b);
-  return _mm_unpacklo_epi64(_mm_loadl_epi64(first), _mm_loadl_epi64(second));
+// The pairs of 32 bits at a and b.
+template <typename Pair>
+JAXCOMPRESS_AVX2_INLINE __m128i load_two(const Pair* a, const Pair* b) {
+  static_assert(sizeof(Pair) == 8);
+  return _mm_unpacklo_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(a)),
+                            _mm_loadl_epi64(reinterpret_cast<const __m128i*>(b)));
 }
 
 JAXCOMPRESS_AVX2_INLINE unsigned lanes_in(__m256i mask) {
@@ -91,8 +93,8 @@ JAXCOMPRESS_AVX2_INLINE const std::uint16_t* decode_eight(const DecodeRows<Index
   const __m256i low = _mm256_set1_epi32(0xffff);
   const LaneCell* cells = job.tables.cells();
   // In this order, shuffles within halves give the lanes from 0 to 7.
-  const __m256 even = join(load_cells(cells, at[0], at[1]), load_cells(cells, at[4], at[5]));
-  const __m256 odd = join(load_cells(cells, at[2], at[3]), load_cells(cells, at[6], at[7]));
+  const __m256 even = join(load_two(cells + at[0], cells + at[1]), load_two(cells + at[4], cells + at[5]));
+  const __m256 odd = join(load_two(cells + at[2], cells + at[3]), load_two(cells + at[6], cells + at[7]));
   const __m256i starts = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, 0x88));
   const __m256i others = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, 0xdd));
 
@@ -101,8 +103,9 @@ JAXCOMPRESS_AVX2_INLINE const std::uint16_t* decode_eight(const DecodeRows<Index
   const __m256i start1 = _mm256_srli_epi32(starts, 16);
   const __m256i width1 = _mm256_and_si256(others, low);
   const __m256i first = _mm256_cmpgt_epi32(start1, code);
-  const __m256i start = _mm256_blendv_epi8(start1, start0, first);
-  const __m256i width = _mm256_blendv_epi8(width1, _mm256_sub_epi32(start1, start0), first);
+  const __m256i width0 = _mm256_and_si256(first, _mm256_sub_epi32(start1, start0));
+  const __m256i start = _mm256_sub_epi32(start1, width0);
+  const __m256i width = _mm256_or_si256(width0, _mm256_andnot_si256(first, width1));
   // Minus 1 where it is the first, so that value0 + 1 is what is left.
   const __m256i value = _mm256_add_epi32(_mm256_srai_epi32(others, 16), first);
   const __m256i high = _mm256_srli_epi32(states, 16);
@@ -150,23 +153,52 @@ JAXCOMPRESS_AVX2_INLINE std::uint16_t* put_words(std::uint16_t* words, __m128i a
   return words + std::popcount(set);
 }
 
-// Eight symbols by lanes whose states are `states`; returns the end of the words.
-JAXCOMPRESS_AVX2_INLINE std::uint16_t* encode_eight(const LaneEntry* entries, __m256i& states,
-                                                    std::uint16_t* words) {
-  const __m256i low = _mm256_set1_epi32(0xffff);
-  const __m256 even = join(load_half(entries), load_half(entries + 4));
-  const __m256 odd = join(load_half(entries + 2), load_half(entries + 6));
-  const __m256i codes = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, 0x88));
-  const __m256i reciprocal = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, 0xdd));
-  const __m256i start = _mm256_and_si256(codes, low);
-  const __m256i limit = _mm256_andnot_si256(low, codes);  // the width, times 2^16
+// Where the entries of eight symbols are.
+template <typename Index>
+JAXCOMPRESS_AVX2_INLINE __m256i locate_entries(const EncodeRows<Index>& job, std::size_t position) {
+  const __m256i half = _mm256_set1_epi32(static_cast<int>(LaneTables::kNearHalf));
+  const __m256i near = _mm256_add_epi32(load(job.symbols + position), half);
+  const __m256i is_near = _mm256_cmpeq_epi32(_mm256_srli_epi32(near, LaneTables::kNearBits), _mm256_setzero_si256());
+  const __m256i row = _mm256_slli_epi32(load_indexes(job.indexes + position), LaneTables::kNearBits);
+  const __m256i far = _mm256_set1_epi32(static_cast<int>(job.tables.far()));
+  return _mm256_blendv_epi8(far, _mm256_or_si256(row, near), is_near);
+}
 
+// Eight symbols, from the one before `end` down, by lanes whose states are `states`; returns the end of the words.
+template <typename Index>
+JAXCOMPRESS_AVX2_INLINE std::uint16_t* encode_eight(const EncodeRows<Index>& job, std::size_t end, __m256i& states,
+                                                    const std::uint32_t* at, std::uint16_t* words) {
+  const __m256i low = _mm256_set1_epi32(0xffff);
+  const LaneEntry* near = job.tables.near();
+  const __m256 even = join(load_two(near + at[7], near + at[6]), load_two(near + at[3], near + at[2]));
+  const __m256 odd = join(load_two(near + at[5], near + at[4]), load_two(near + at[1], near + at[0]));
+  __m256i codes = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, 0x88));
+  __m256i reciprocals = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, 0xdd));
+
+  // A reciprocal is 0 with the width only.
+  unsigned slow = lanes_in(_mm256_cmpeq_epi32(reciprocals, _mm256_setzero_si256()));
+  if (slow != 0) [[unlikely]] {
+    alignas(32) std::uint32_t found_codes[kWidth];
+    alignas(32) std::uint32_t found_reciprocals[kWidth];
+    store(found_codes, codes);
+    store(found_reciprocals, reciprocals);
+    for (; slow != 0; slow &= slow - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(slow));
+      const LaneEntry entry = find_entry(job, end - 1 - i);
+      found_codes[i] = entry.start | std::uint32_t{entry.width} << 16;
+      found_reciprocals[i] = entry.reciprocal;
+    }
+    codes = load(found_codes);
+    reciprocals = load(found_reciprocals);
+  }
+
+  const __m256i limit = _mm256_andnot_si256(low, codes);  // the width, times 2^16
   const __m256i full = _mm256_cmpeq_epi32(_mm256_max_epu32(states, limit), states);
   const __m256i lows = _mm256_and_si256(states, low);
   const __m128i all = _mm_packus_epi32(_mm256_castsi256_si128(lows), _mm256_extracti128_si256(lows, 1));
   words = put_words(words, all, lanes_in(full));
   const __m256i x = _mm256_blendv_epi8(states, _mm256_srli_epi32(states, 16), full);
-  states = push(x, _mm256_srli_epi32(codes, 16), start, reciprocal);
+  states = push(x, _mm256_srli_epi32(codes, 16), _mm256_and_si256(codes, low), reciprocals);
   return words;
 }
 
@@ -177,7 +209,6 @@ JAXCOMPRESS_AVX2 const std::uint16_t* decode_rows(const DecodeRows<Index>& job) 
   for (std::size_t v = 0; v < kVectors; ++v) states[v] = load(job.states + v * kWidth);
   const std::uint16_t* words = job.words;
   for (std::size_t position = 0; position < job.rows * kLanes; position += kLanes) {
-    // The cells' numbers go through memory, which is faster than taking them out of registers one by one.
     alignas(32) std::uint32_t at[kLanes];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
@@ -187,6 +218,7 @@ JAXCOMPRESS_AVX2 const std::uint16_t* decode_rows(const DecodeRows<Index>& job) 
             _mm256_or_si256(_mm256_slli_epi32(row, LaneTables::kCellBits),
                             _mm256_srli_epi32(code, LaneTables::kCellShift)));
     }
+    through_memory(at);
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
       words = decode_eight(job, position + v * kWidth, states[v], at + v * kWidth, words);
@@ -197,16 +229,22 @@ JAXCOMPRESS_AVX2 const std::uint16_t* decode_rows(const DecodeRows<Index>& job) 
   return words;
 }
 
-template <std::size_t kLanes>
-JAXCOMPRESS_AVX2 std::uint16_t* encode_rows(const EncodeRows& job) {
+template <std::size_t kLanes, typename Index>
+JAXCOMPRESS_AVX2 std::uint16_t* encode_rows(const EncodeRows<Index>& job) {
   constexpr std::size_t kVectors = kLanes / kWidth;
   __m256i states[kVectors];
   for (std::size_t v = 0; v < kVectors; ++v) states[v] = load(job.states + v * kWidth);
   std::uint16_t* words = job.words;
-  for (std::size_t row = 0; row < job.rows; ++row) {
+  for (std::size_t end = job.rows * kLanes; end > 0; end -= kLanes) {
+    alignas(32) std::uint32_t at[kLanes];
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
-      words = encode_eight(job.entries + row * kLanes + v * kWidth, states[v], words);
+      store(at + v * kWidth, locate_entries(job, end - kLanes + v * kWidth));
+    }
+    through_memory(at);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      words = encode_eight(job, end - v * kWidth, states[v], at + kLanes - (v + 1) * kWidth, words);
     }
   }
   for (std::size_t v = 0; v < kVectors; ++v) store(job.states + v * kWidth, states[v]);
@@ -220,12 +258,15 @@ RowDecoder<Index> row_decoder_avx2(std::size_t lanes) {
   return lanes == kFewLanes ? &decode_rows<kFewLanes, Index> : &decode_rows<kManyLanes, Index>;
 }
 
-RowEncoder row_encoder_avx2(std::size_t lanes) {
-  return lanes == kFewLanes ? &encode_rows<kFewLanes> : &encode_rows<kManyLanes>;
+template <typename Index>
+RowEncoder<Index> row_encoder_avx2(std::size_t lanes) {
+  return lanes == kFewLanes ? &encode_rows<kFewLanes, Index> : &encode_rows<kManyLanes, Index>;
 }
 
 template RowDecoder<std::uint8_t> row_decoder_avx2(std::size_t);
 template RowDecoder<std::int32_t> row_decoder_avx2(std::size_t);
+template RowEncoder<std::uint8_t> row_encoder_avx2(std::size_t);
+template RowEncoder<std::int32_t> row_encoder_avx2(std::size_t);
 
 }  // namespace jaxcompress
 

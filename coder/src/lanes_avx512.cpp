@@ -30,17 +30,20 @@ JAXCOMPRESS_AVX512_INLINE __m512i load_indexes(const std::uint8_t* from) {
 
 JAXCOMPRESS_AVX512_INLINE __m512i load_indexes(const std::int32_t* from) { return _mm512_loadu_si512(from); }
 
-// Eight cells. Single loads: gathers are slower on many processors, and never much faster.
-JAXCOMPRESS_AVX512_INLINE __m512i load_cells(const LaneCell* cells, const std::uint32_t* at) {
-  __m128i pairs[4];
+// The pairs of 32 bits at base[at[0]], base[at[kStep]], base[at[2 kStep]], ... Single loads: gathers are slower
+// on many processors, and never much faster.
+template <int kStep, typename Pair>
+JAXCOMPRESS_AVX512_INLINE __m512i load_eight(const Pair* base, const std::uint32_t* at) {
+  static_assert(sizeof(Pair) == 8);
+  __m128i two[4];
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) {
-    const auto* first = reinterpret_cast<const __m128i*>(cells + at[2 * i]);
-    const auto* second = reinterpret_cast<const __m128i*>(cells + at[2 * i + 1]);
-    pairs[i] = _mm_unpacklo_epi64(_mm_loadl_epi64(first), _mm_loadl_epi64(second));
+  for (int i = 0; i < 4; ++i) {
+    const auto* first = reinterpret_cast<const __m128i*>(base + at[2 * i * kStep]);
+    const auto* second = reinterpret_cast<const __m128i*>(base + at[(2 * i + 1) * kStep]);
+    two[i] = _mm_unpacklo_epi64(_mm_loadl_epi64(first), _mm_loadl_epi64(second));
   }
-  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(pairs[0]), pairs[1], 1);
-  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(pairs[2]), pairs[3], 1);
+  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(two[0]), two[1], 1);
+  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(two[2]), two[3], 1);
   return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
@@ -61,8 +64,8 @@ JAXCOMPRESS_AVX512_INLINE const std::uint16_t* decode_sixteen(const DecodeRows<I
                                                               __m512i& states, const std::uint32_t* at,
                                                               const std::uint16_t* words) {
   const __m512i low = _mm512_set1_epi32(0xffff);
-  const __m512i cells_a = load_cells(job.tables.cells(), at);
-  const __m512i cells_b = load_cells(job.tables.cells(), at + kWidth / 2);
+  const __m512i cells_a = load_eight<1>(job.tables.cells(), at);
+  const __m512i cells_b = load_eight<1>(job.tables.cells(), at + kWidth / 2);
   const __m512i starts = firsts(cells_a, cells_b);
   const __m512i others = seconds(cells_a, cells_b);
 
@@ -99,14 +102,45 @@ JAXCOMPRESS_AVX512_INLINE const std::uint16_t* decode_sixteen(const DecodeRows<I
   return words + std::popcount(static_cast<unsigned>(short_of));
 }
 
-// Sixteen symbols by lanes whose states are `states`; returns the end of the words.
-JAXCOMPRESS_AVX512_INLINE std::uint16_t* encode_sixteen(const LaneEntry* entries, __m512i& states,
+// Where the entries of sixteen symbols are.
+template <typename Index>
+JAXCOMPRESS_AVX512_INLINE __m512i locate_entries(const EncodeRows<Index>& job, std::size_t position) {
+  const __m512i half = _mm512_set1_epi32(static_cast<int>(LaneTables::kNearHalf));
+  const __m512i near = _mm512_add_epi32(_mm512_loadu_si512(job.symbols + position), half);
+  const __mmask16 is_near = _mm512_cmplt_epu32_mask(near, _mm512_set1_epi32(1 << LaneTables::kNearBits));
+  const __m512i row = _mm512_slli_epi32(load_indexes(job.indexes + position), LaneTables::kNearBits);
+  const __m512i far = _mm512_set1_epi32(static_cast<int>(job.tables.far()));
+  return _mm512_mask_or_epi32(far, is_near, row, near);
+}
+
+// Sixteen symbols, from the one before `end` down, by lanes whose states are `states`; returns the end of the
+// words.
+template <typename Index>
+JAXCOMPRESS_AVX512_INLINE std::uint16_t* encode_sixteen(const EncodeRows<Index>& job, std::size_t end,
+                                                        __m512i& states, const std::uint32_t* at,
                                                         std::uint16_t* words) {
   const __m512i low = _mm512_set1_epi32(0xffff);
-  const __m512i entries_a = _mm512_loadu_si512(entries);
-  const __m512i entries_b = _mm512_loadu_si512(entries + kWidth / 2);
-  const __m512i codes = firsts(entries_a, entries_b);
-  const __m512i reciprocal = seconds(entries_a, entries_b);
+  const __m512i entries_a = load_eight<-1>(job.tables.near(), at + kWidth - 1);
+  const __m512i entries_b = load_eight<-1>(job.tables.near(), at + kWidth / 2 - 1);
+  __m512i codes = firsts(entries_a, entries_b);
+  __m512i reciprocal = seconds(entries_a, entries_b);
+
+  // A reciprocal is 0 with the width only.
+  unsigned slow = _mm512_cmpeq_epi32_mask(reciprocal, _mm512_setzero_si512());
+  if (slow != 0) [[unlikely]] {
+    alignas(64) std::uint32_t found_codes[kWidth];
+    alignas(64) std::uint32_t found_reciprocals[kWidth];
+    _mm512_store_si512(found_codes, codes);
+    _mm512_store_si512(found_reciprocals, reciprocal);
+    for (; slow != 0; slow &= slow - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(slow));
+      const LaneEntry entry = find_entry(job, end - 1 - i);
+      found_codes[i] = entry.start | std::uint32_t{entry.width} << 16;
+      found_reciprocals[i] = entry.reciprocal;
+    }
+    codes = _mm512_load_si512(found_codes);
+    reciprocal = _mm512_load_si512(found_reciprocals);
+  }
   const __m512i start = _mm512_and_si512(codes, low);
   const __m512i limit = _mm512_andnot_si512(low, codes);  // the width, times 2^16
   const __m512i width = _mm512_srli_epi32(codes, 16);
@@ -136,7 +170,6 @@ JAXCOMPRESS_AVX512 const std::uint16_t* decode_rows(const DecodeRows<Index>& job
   for (std::size_t v = 0; v < kVectors; ++v) states[v] = _mm512_loadu_si512(job.states + v * kWidth);
   const std::uint16_t* words = job.words;
   for (std::size_t position = 0; position < job.rows * kLanes; position += kLanes) {
-    // The cells' numbers go through memory, which is faster than taking them out of registers one by one.
     alignas(64) std::uint32_t at[kLanes];
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
@@ -145,6 +178,7 @@ JAXCOMPRESS_AVX512 const std::uint16_t* decode_rows(const DecodeRows<Index>& job
       _mm512_store_si512(at + v * kWidth, _mm512_or_si512(_mm512_slli_epi32(row, LaneTables::kCellBits),
                                                           _mm512_srli_epi32(code, LaneTables::kCellShift)));
     }
+    through_memory(at);
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
       words = decode_sixteen(job, position + v * kWidth, states[v], at + v * kWidth, words);
@@ -155,16 +189,22 @@ JAXCOMPRESS_AVX512 const std::uint16_t* decode_rows(const DecodeRows<Index>& job
   return words;
 }
 
-template <std::size_t kLanes>
-JAXCOMPRESS_AVX512 std::uint16_t* encode_rows(const EncodeRows& job) {
+template <std::size_t kLanes, typename Index>
+JAXCOMPRESS_AVX512 std::uint16_t* encode_rows(const EncodeRows<Index>& job) {
   constexpr std::size_t kVectors = kLanes / kWidth;
   __m512i states[kVectors];
   for (std::size_t v = 0; v < kVectors; ++v) states[v] = _mm512_loadu_si512(job.states + v * kWidth);
   std::uint16_t* words = job.words;
-  for (std::size_t row = 0; row < job.rows; ++row) {
+  for (std::size_t end = job.rows * kLanes; end > 0; end -= kLanes) {
+    alignas(64) std::uint32_t at[kLanes];
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
-      words = encode_sixteen(job.entries + row * kLanes + v * kWidth, states[v], words);
+      _mm512_store_si512(at + v * kWidth, locate_entries(job, end - kLanes + v * kWidth));
+    }
+    through_memory(at);
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      words = encode_sixteen(job, end - v * kWidth, states[v], at + kLanes - (v + 1) * kWidth, words);
     }
   }
   for (std::size_t v = 0; v < kVectors; ++v) _mm512_storeu_si512(job.states + v * kWidth, states[v]);
@@ -178,12 +218,15 @@ RowDecoder<Index> row_decoder_avx512(std::size_t lanes) {
   return lanes == kFewLanes ? &decode_rows<kFewLanes, Index> : &decode_rows<kManyLanes, Index>;
 }
 
-RowEncoder row_encoder_avx512(std::size_t lanes) {
-  return lanes == kFewLanes ? &encode_rows<kFewLanes> : &encode_rows<kManyLanes>;
+template <typename Index>
+RowEncoder<Index> row_encoder_avx512(std::size_t lanes) {
+  return lanes == kFewLanes ? &encode_rows<kFewLanes, Index> : &encode_rows<kManyLanes, Index>;
 }
 
 template RowDecoder<std::uint8_t> row_decoder_avx512(std::size_t);
 template RowDecoder<std::int32_t> row_decoder_avx512(std::size_t);
+template RowEncoder<std::uint8_t> row_encoder_avx512(std::size_t);
+template RowEncoder<std::int32_t> row_encoder_avx512(std::size_t);
 
 }  // namespace jaxcompress
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 
@@ -14,17 +13,6 @@
 namespace jaxcompress {
 namespace {
 
-// Symbols whose entries are looked up before they are encoded: few enough that the entries stay in the cache.
-constexpr std::size_t kBlock = 1024;
-
-[[noreturn]] void throw_too_far(std::int32_t symbol, std::size_t position, std::int64_t index, const LaneRow& row) {
-  // Raw values below kRawEnd reach this far below symbol 0 and above the escape.
-  constexpr auto reach = static_cast<std::int64_t>(kRawEnd / 2);
-  throw std::invalid_argument(concat("symbols[", position, "] is ", symbol, " but table ", index, " can code ",
-                                     row.offset - reach, " to ", row.offset + std::int64_t{row.escape} + reach - 1,
-                                     "; clip the symbols, and look for NaN or infinity before the rounding"));
-}
-
 // Encodes one part, from its last symbol to its first.
 template <typename Index>
 class PartEncoder {
@@ -32,10 +20,14 @@ class PartEncoder {
   // `position` is that of symbols[0] in the caller's array.
   PartEncoder(std::span<const std::int32_t> symbols, std::span<const Index> indexes, std::size_t position,
               const LaneTables& tables, std::size_t lanes, Isa isa)
-      : symbols_(symbols), indexes_(indexes), position_(position), tables_(tables), lanes_(lanes), isa_(isa) {}
+      : count_(symbols.size()),
+        lanes_(lanes),
+        isa_(isa),
+        job_{tables, indexes.data(), symbols.data(), position, 0, states_, nullptr, raws_} {
+    tables.check(indexes, position);
+  }
 
   Words encode() {
-    tables_.check(indexes_, position_);
     const std::size_t in_lanes = put_last_symbols();
     const std::size_t in_side = raws_.size();
     if (in_lanes > 0) put_lanes(in_lanes);
@@ -44,31 +36,15 @@ class PartEncoder {
   }
 
  private:
-  // What coding symbols[i] needs; adds to raws_ if it is an escape.
-  const LaneEntry& entry_of(std::size_t i) {
-    const LaneRow& row = tables_.row(static_cast<std::size_t>(indexes_[i]));
-    // Symbols below the offset become huge. Symbols and offsets are less than 2^32 apart, so none comes round.
-    const std::uint32_t value = static_cast<std::uint32_t>(symbols_[i]) - static_cast<std::uint32_t>(row.offset);
-    if (value < row.escape) [[likely]] return tables_.entry(row, value);
-    add_escape(i, row);
-    return tables_.entry(row, row.escape);
-  }
-
-  void add_escape(std::size_t i, const LaneRow& row) {
-    const std::uint64_t raw = raw_of(symbols_[i], row);
-    if (raw >= kRawEnd) throw_too_far(symbols_[i], position_ + i, indexes_[i], row);
-    raws_.push_back(static_cast<std::uint32_t>(raw));
-  }
-
   // Gives the side coder the last symbols: so many that the lanes have whole rows, and that the words it puts
   // out are enough for the lanes to start from. Returns how many symbols are left for the lanes.
   std::size_t put_last_symbols() {
-    std::size_t left = symbols_.size();
+    std::size_t left = count_;
     std::size_t count = left % lanes_;
     while (true) {
       for (; count > 0; --count) {
         const std::size_t escapes = raws_.size();
-        const LaneEntry& entry = entry_of(--left);
+        const LaneEntry entry = find_entry(job_, --left);
         if (raws_.size() > escapes) side_.put_raw(raws_.back());
         side_.put(entry.start, entry.width);
       }
@@ -82,14 +58,9 @@ class PartEncoder {
     // is the last to be read.
     for (std::size_t i = 0; i < lanes_; ++i) states_[i] = kLaneStateMin + side_.words()[i];
     words_ = std::make_unique_for_overwrite<std::uint16_t[]>(count + kWordsBeyond);
-    words_end_ = words_.get();
-    const RowEncoder encode_rows = row_encoder(isa_, lanes_);
-    LaneEntry entries[kBlock];
-    while (count > 0) {
-      const std::size_t block = std::min(count, kBlock);
-      for (std::size_t i = 0; i < block; ++i) entries[i] = entry_of(--count);
-      words_end_ = encode_rows({entries, block / lanes_, states_, words_end_});
-    }
+    job_.words = words_.get();
+    job_.rows = count / lanes_;
+    words_end_ = row_encoder<Index>(isa_, lanes_)(job_);
   }
 
   // Gives the side coder the values of the escapes in the lanes, raws_[first] and on, and the check of all.
@@ -102,7 +73,7 @@ class PartEncoder {
 
   Words assemble(std::size_t in_lanes) {
     BitWriter head;
-    const std::size_t in_side = symbols_.size() - in_lanes;
+    const std::size_t in_side = count_ - in_lanes;
     const int length = static_cast<int>(std::bit_width(in_side));
     head.put(static_cast<std::uint32_t>(length), kLengthBits);
     if (length > 0) head.put(static_cast<std::uint32_t>(in_side - (std::size_t{1} << (length - 1))), length - 1);
@@ -111,13 +82,17 @@ class PartEncoder {
     }
     Words part = head.finish();
     const std::size_t started = in_lanes > 0 ? lanes_ : 0;
-    part.reserve(part.size() + static_cast<std::size_t>(words_end_ - words_.get()) + 2 + side_.words().size());
-    std::reverse_copy(words_.get(), words_end_, std::back_inserter(part));
+    append_reversed(part, std::span(words_.get(), words_end_));
     part.push_back(static_cast<std::uint16_t>(side_.state()));
     part.push_back(static_cast<std::uint16_t>(side_.state() >> kLaneWordBits));
-    std::reverse_copy(side_.words().begin() + static_cast<std::ptrdiff_t>(started), side_.words().end(),
-                      std::back_inserter(part));
+    append_reversed(part, std::span(side_.words()).subspan(started));
     return part;
+  }
+
+  static void append_reversed(Words& part, std::span<const std::uint16_t> words) {
+    const std::size_t size = part.size();
+    part.resize(size + words.size());
+    std::ranges::reverse_copy(words, part.begin() + static_cast<std::ptrdiff_t>(size));
   }
 
   static void put_state(BitWriter& head, std::uint32_t state) {
@@ -128,10 +103,7 @@ class PartEncoder {
     head.put(state & ((1U << kLaneWordBits) - 1), kLaneWordBits);
   }
 
-  std::span<const std::int32_t> symbols_;
-  std::span<const Index> indexes_;
-  std::size_t position_;
-  const LaneTables& tables_;
+  std::size_t count_;
   std::size_t lanes_;
   Isa isa_;
 
@@ -140,10 +112,28 @@ class PartEncoder {
   std::uint32_t states_[kManyLanes];
   std::unique_ptr<std::uint16_t[]> words_;
   std::uint16_t* words_end_ = nullptr;
+  EncodeRows<Index> job_;
 };
 
-void append(std::vector<std::uint8_t>& bytes, std::uint32_t value, std::size_t count) {
-  for (; count > 0; --count, value >>= 8) bytes.push_back(static_cast<std::uint8_t>(value));
+// Writes the lowest `count` bytes of `value`, and returns what is behind them.
+std::uint8_t* write(std::uint8_t* to, std::uint32_t value, std::size_t count) {
+  for (; count > 0; --count, value >>= 8) *to++ = static_cast<std::uint8_t>(value);
+  return to;
+}
+
+std::vector<std::uint8_t> join(const std::vector<Words>& parts, std::size_t lanes) {
+  std::size_t size = 1 + (parts.size() - 1) * kPartSizeBytes;
+  for (const Words& part : parts) size += 2 * part.size();
+  std::vector<std::uint8_t> bytes(size);
+  std::uint8_t* to = bytes.data();
+  to = write(to, static_cast<std::uint32_t>((lanes == kManyLanes) | (parts.size() - 1) << 1), 1);
+  for (std::size_t part = 0; part + 1 < parts.size(); ++part) {
+    to = write(to, static_cast<std::uint32_t>(parts[part].size()), kPartSizeBytes);
+  }
+  for (const Words& part : parts) {
+    for (const std::uint16_t word : part) to = write(to, word, 2);
+  }
+  return bytes;
 }
 
 void check_options(const LaneOptions& options, std::size_t symbols) {
@@ -182,19 +172,7 @@ std::vector<std::uint8_t> encode_lanes(std::span<const std::int32_t> symbols, st
                                      options.lanes, options.isa)
                       .encode();
   });
-
-  std::vector<std::uint8_t> bytes;
-  std::size_t size = 1 + (parts.size() - 1) * kPartSizeBytes;
-  for (const Words& part : parts) size += 2 * part.size();
-  bytes.reserve(size);
-  bytes.push_back(static_cast<std::uint8_t>((options.lanes == kManyLanes) | (parts.size() - 1) << 1));
-  for (std::size_t part = 0; part + 1 < parts.size(); ++part) {
-    append(bytes, static_cast<std::uint32_t>(parts[part].size()), kPartSizeBytes);
-  }
-  for (const Words& part : parts) {
-    for (const std::uint16_t word : part) append(bytes, word, 2);
-  }
-  return bytes;
+  return join(parts, options.lanes);
 }
 
 template std::vector<std::uint8_t> encode_lanes(std::span<const std::int32_t>, std::span<const std::uint8_t>,

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "jaxcompress/errors.hpp"
+#include "jaxcompress/format.hpp"
 
 namespace jaxcompress {
 namespace {
@@ -18,6 +19,14 @@ std::vector<Isa> detect_isas() {
   }
 #endif
   return isas;
+}
+
+[[noreturn]] void throw_too_far(std::int32_t symbol, std::size_t position, std::size_t index, const LaneRow& row) {
+  // Raw values below kRawEnd reach this far below symbol 0 and above the escape.
+  constexpr auto reach = static_cast<std::int64_t>(kRawEnd / 2);
+  throw std::invalid_argument(concat("symbols[", position, "] is ", symbol, " but table ", index, " can code ",
+                                     row.offset - reach, " to ", row.offset + std::int64_t{row.escape} + reach - 1,
+                                     "; clip the symbols, and look for NaN or infinity before the rounding"));
 }
 
 }  // namespace
@@ -54,13 +63,14 @@ RowDecoder<Index> row_decoder(Isa isa, std::size_t lanes) {
   return row_decoder_scalar<Index>(lanes);
 }
 
-RowEncoder row_encoder(Isa isa, std::size_t lanes) {
+template <typename Index>
+RowEncoder<Index> row_encoder(Isa isa, std::size_t lanes) {
 #if JAXCOMPRESS_X86
-  if (isa == Isa::avx512) return row_encoder_avx512(lanes);
-  if (isa == Isa::avx2) return row_encoder_avx2(lanes);
+  if (isa == Isa::avx512) return row_encoder_avx512<Index>(lanes);
+  if (isa == Isa::avx2) return row_encoder_avx2<Index>(lanes);
 #endif
   static_cast<void>(isa);
-  return row_encoder_scalar(lanes);
+  return row_encoder_scalar<Index>(lanes);
 }
 
 template <typename Index>
@@ -72,8 +82,28 @@ std::uint32_t decode_slowly(const DecodeRows<Index>& job, std::size_t position, 
   return symbol.width * (state >> kProbabilityBits) + code - symbol.start;
 }
 
+template <typename Index>
+LaneEntry find_entry(const EncodeRows<Index>& job, std::size_t position) {
+  const std::int32_t symbol = job.symbols[position];
+  const auto index = static_cast<std::size_t>(job.indexes[position]);
+  const LaneRow& row = job.tables.row(index);
+  const std::int64_t value = std::int64_t{symbol} - row.offset;
+  if (0 <= value && value < std::int64_t{row.escape}) {
+    return job.tables.entry(row, static_cast<std::uint32_t>(value));
+  }
+  // Values below the table take the odd raw values, values from the escape on the even ones.
+  const auto raw = static_cast<std::uint64_t>(value < 0 ? -2 * value - 1 : 2 * (value - std::int64_t{row.escape}));
+  if (raw >= kRawEnd) throw_too_far(symbol, job.position + position, index, row);
+  job.raws.push_back(static_cast<std::uint32_t>(raw));
+  return job.tables.entry(row, row.escape);
+}
+
 template RowDecoder<std::uint8_t> row_decoder(Isa, std::size_t);
 template RowDecoder<std::int32_t> row_decoder(Isa, std::size_t);
+template RowEncoder<std::uint8_t> row_encoder(Isa, std::size_t);
+template RowEncoder<std::int32_t> row_encoder(Isa, std::size_t);
+template LaneEntry find_entry(const EncodeRows<std::uint8_t>&, std::size_t);
+template LaneEntry find_entry(const EncodeRows<std::int32_t>&, std::size_t);
 template std::uint32_t decode_slowly(const DecodeRows<std::uint8_t>&, std::size_t, std::uint32_t);
 template std::uint32_t decode_slowly(const DecodeRows<std::int32_t>&, std::size_t, std::uint32_t);
 

@@ -33,27 +33,32 @@ const std::uint16_t* decode_rows(const DecodeRows<Index>& job) {
   return words;
 }
 
-template <std::size_t kLanes>
-std::uint16_t* encode_rows(const EncodeRows& job) {
+template <std::size_t kLanes, typename Index>
+std::uint16_t* encode_rows(const EncodeRows<Index>& job) {
   std::uint16_t* words = job.words;
-  const LaneEntry* entry = job.entries;
-  for (std::size_t row = 0; row < job.rows; ++row) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane, ++entry) {
-      std::uint32_t state = job.states[lane];
-      const std::uint32_t width = entry->width;
+  for (std::size_t end = job.rows * kLanes; end > 0; end -= kLanes) {
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      const std::size_t position = end - 1 - i;
+      const std::uint32_t near = static_cast<std::uint32_t>(job.symbols[position]) + LaneTables::kNearHalf;
+      const auto row = static_cast<std::size_t>(job.indexes[position]);
+      const bool is_near = near >> LaneTables::kNearBits == 0;
+      LaneEntry entry = job.tables.near()[is_near ? row << LaneTables::kNearBits | near : job.tables.far()];
+      if (entry.width == 0) [[unlikely]] entry = find_entry(job, position);
+      std::uint32_t state = job.states[i];
+      const std::uint32_t width = entry.width;
       // As in the decoder, no branch.
       const bool full = state >= width << kLaneWordBits;
       *words = static_cast<std::uint16_t>(state);
       words += full;
       state = full ? state >> kLaneWordBits : state;
-      // The reciprocal is too small by less than 2^-32 of itself, so the quotient is right or 1 too small.
-      auto quotient = static_cast<std::uint32_t>(std::uint64_t{state} * entry->reciprocal >> 32);
+      // The reciprocal is too small by less than 1, so the quotient is right or 1 too small.
+      auto quotient = static_cast<std::uint32_t>(std::uint64_t{state} * entry.reciprocal >> 32);
       std::uint32_t rest = state - quotient * width;
       if (rest >= width) {
         ++quotient;
         rest -= width;
       }
-      job.states[lane] = (quotient << kProbabilityBits) + rest + entry->start;
+      job.states[i] = (quotient << kProbabilityBits) + rest + entry.start;
     }
   }
   return words;
@@ -66,11 +71,14 @@ RowDecoder<Index> row_decoder_scalar(std::size_t lanes) {
   return lanes == kFewLanes ? &decode_rows<kFewLanes, Index> : &decode_rows<kManyLanes, Index>;
 }
 
-RowEncoder row_encoder_scalar(std::size_t lanes) {
-  return lanes == kFewLanes ? &encode_rows<kFewLanes> : &encode_rows<kManyLanes>;
+template <typename Index>
+RowEncoder<Index> row_encoder_scalar(std::size_t lanes) {
+  return lanes == kFewLanes ? &encode_rows<kFewLanes, Index> : &encode_rows<kManyLanes, Index>;
 }
 
 template RowDecoder<std::uint8_t> row_decoder_scalar(std::size_t);
 template RowDecoder<std::int32_t> row_decoder_scalar(std::size_t);
+template RowEncoder<std::uint8_t> row_encoder_scalar(std::size_t);
+template RowEncoder<std::int32_t> row_encoder_scalar(std::size_t);
 
 }  // namespace jaxcompress

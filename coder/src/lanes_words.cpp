@@ -118,11 +118,6 @@ void SideReader::advance(std::uint32_t start, std::uint32_t width) {
   words_ = words_.subspan(1);
 }
 
-std::uint64_t raw_of(std::int64_t symbol, const LaneRow& row) {
-  const std::int64_t value = symbol - row.offset;
-  return static_cast<std::uint64_t>(value < 0 ? -2 * value - 1 : 2 * (value - std::int64_t{row.escape}));
-}
-
 std::int32_t value_of(std::uint32_t raw, const LaneRow& row) {
   const auto half = static_cast<std::int32_t>(raw >> 1);
   // At most 2^30 + 2^16 + 2^27 either way.

@@ -1,4 +1,4 @@
-// The loops over rows of lanes: row r has the symbols r * lanes to (r + 1) * lanes - 1, one for each lane.
+// The loops over rows of lanes: row r has the symbols from r * lanes to (r + 1) * lanes - 1, one for each lane.
 #pragma once
 
 #include <cstddef>
@@ -31,39 +31,62 @@ struct DecodeRows {
 template <typename Index>
 using RowDecoder = const std::uint16_t* (*)(const DecodeRows<Index>&);
 
+template <typename Index>
 struct EncodeRows {
-  // Of all rows, from the last symbol to the first, as everything here.
-  const LaneEntry* entries;
+  const LaneTables& tables;
+  const Index* indexes;  // checked
+  const std::int32_t* symbols;
+  std::size_t position;  // of symbols[0], for messages
   std::size_t rows;
+  // From the last lane to the first, since rANS is a stack: what is put last is read first.
   std::uint32_t* states;
   // In the order of being put out; there is room for rows * lanes + kWordsBeyond.
   std::uint16_t* words;
+  // The raw values of escapes are added here, from the last to the first.
+  std::vector<std::uint32_t>& raws;
 };
 
-// Encodes all rows, leaves the states as they are then, and returns the end of the words.
-using RowEncoder = std::uint16_t* (*)(const EncodeRows&);
+// Encodes all rows, from the last symbol to the first, leaves the states as they are then, and returns the end
+// of the words. Throws std::invalid_argument for a symbol too far from its table's values.
+template <typename Index>
+using RowEncoder = std::uint16_t* (*)(const EncodeRows<Index>&);
 
 // `lanes` is kFewLanes or kManyLanes.
 template <typename Index>
 RowDecoder<Index> row_decoder(Isa isa, std::size_t lanes);
-RowEncoder row_encoder(Isa isa, std::size_t lanes);
+template <typename Index>
+RowEncoder<Index> row_encoder(Isa isa, std::size_t lanes);
 
 // Decodes a symbol that takes more than its cell: returns the lane's state without a new word.
 template <typename Index>
 std::uint32_t decode_slowly(const DecodeRows<Index>& job, std::size_t position, std::uint32_t state);
 
+// What coding any symbol needs; adds to the raw values if it is an escape.
+template <typename Index>
+LaneEntry find_entry(const EncodeRows<Index>& job, std::size_t position);
+
 template <typename Index>
 RowDecoder<Index> row_decoder_scalar(std::size_t lanes);
-RowEncoder row_encoder_scalar(std::size_t lanes);
+template <typename Index>
+RowEncoder<Index> row_encoder_scalar(std::size_t lanes);
 
 #if JAXCOMPRESS_X86
+// Has the compiler read the array from memory. Left alone, it would take the numbers out of the registers that
+// they were stored from one by one, which is slower.
+template <std::size_t kSize>
+inline void through_memory(std::uint32_t (&array)[kSize]) {
+  asm volatile("" : "+m"(array));
+}
+
 template <typename Index>
 RowDecoder<Index> row_decoder_avx2(std::size_t lanes);
-RowEncoder row_encoder_avx2(std::size_t lanes);
+template <typename Index>
+RowEncoder<Index> row_encoder_avx2(std::size_t lanes);
 
 template <typename Index>
 RowDecoder<Index> row_decoder_avx512(std::size_t lanes);
-RowEncoder row_encoder_avx512(std::size_t lanes);
+template <typename Index>
+RowEncoder<Index> row_encoder_avx512(std::size_t lanes);
 #endif
 
 }  // namespace jaxcompress

@@ -18,11 +18,13 @@ struct LaneEntry {
   std::uint32_t reciprocal;  // floor(2^32 / width), or 2^32 - 1 for width 1
 };
 
-// The (one or two) symbols of 256 codes: one from start0, and the next from start1, which may lie beyond.
+// The (one or two) symbols of 256 codes: one from start0, and the next from start1, which may lie beyond. Width 0
+// marks cells of more symbols, of an escape, and of values that do not fit value0: these have, in the place of
+// the starts, the first and the last symbol.
 struct LaneCell {
   std::uint16_t start0;
   std::uint16_t start1;
-  std::uint16_t width1;  // 0 marks cells of more symbols, of an escape, and of values that do not fit value0
+  std::uint16_t width1;
   std::int16_t value0;
 };
 
@@ -45,6 +47,8 @@ class LaneTables {
  public:
   static constexpr int kCellShift = 8;
   static constexpr int kCellBits = kProbabilityBits - kCellShift;
+  static constexpr int kNearBits = 8;
+  static constexpr std::uint32_t kNearHalf = 1U << (kNearBits - 1);
 
   explicit LaneTables(const CdfTables& tables);
 
@@ -59,6 +63,11 @@ class LaneTables {
     return entries_[row.first + symbol];
   }
 
+  // The entries of the values from -128 to 127, that of value v at row << kNearBits | (v + 128), with width 0
+  // for escapes. Behind them is one more, at `far`, that has width 0.
+  const LaneEntry* near() const { return near_.data(); }
+  std::uint32_t far() const { return static_cast<std::uint32_t>(near_.size() - 1); }
+
   const LaneCell* cells() const { return cells_.data(); }
 
   // What `code`, which is below 2^16, means.
@@ -71,7 +80,7 @@ class LaneTables {
     return {cell.value0 + std::int32_t{second}, start, width, false};
   }
 
-  // The same for every cell.
+  // The same for cells of width 0.
   LaneSymbol search(std::size_t row, std::uint32_t code) const;
 
  private:
@@ -80,6 +89,7 @@ class LaneTables {
   const CdfTables& tables_;
   std::vector<LaneRow> rows_;
   std::vector<LaneEntry> entries_;
+  std::vector<LaneEntry> near_;
   std::vector<LaneCell> cells_;
 };
 

@@ -78,9 +78,7 @@ class SideReader {
   std::uint32_t state_;
 };
 
-// A symbol that is no value of its table, as a number from 0 that is below kRawEnd for all that can be coded:
-// odd below the table, even from the escape on.
-std::uint64_t raw_of(std::int64_t symbol, const LaneRow& row);
+// The symbol that an escape with this raw value stands for: odd ones are below the table, even ones above.
 std::int32_t value_of(std::uint32_t raw, const LaneRow& row);
 
 // A word that depends on every bit of the values of the escapes. Nibbles take all codes alike, so that a
