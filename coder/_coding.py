@@ -117,11 +117,11 @@ def encode_batch(
         ValueError: what `encode` refuses, of the first picture that has it, which the message names; unequal numbers
             of pictures; threads below 1.
     """
-    symbols = [int32_array(f"picture {i}: symbols", values) for i, values in enumerate(symbols)]
+    symbol_arrays = [int32_array(f"picture {i}: symbols", values) for i, values in enumerate(symbols)]
     arrays = _index_arrays(indexes)
-    if len(symbols) != len(arrays):
-        raise ValueError(f"there are symbols of {len(symbols)} pictures but indexes of {len(arrays)}")
-    return _rans.encode_batch(symbols, arrays, _native(tables), _thread_count(threads))
+    if len(symbol_arrays) != len(arrays):
+        raise ValueError(f"there are symbols of {len(symbol_arrays)} pictures but indexes of {len(arrays)}")
+    return _rans.encode_batch(symbol_arrays, arrays, _native(tables), _thread_count(threads))
 
 
 def decode_batch(
