@@ -65,15 +65,26 @@ def decode_repaired(
             decoded in two ways, a single candidate apart.
         ValueError: arguments that are not as above.
     """
-    doubts = {
-        "candidates": int32_array("candidates", candidates),
-        "alternatives": int32_array("alternatives", alternatives),
-        "distances": np.array(distances, np.float64),
-    }
-    for name, array in doubts.items():
-        if array.ndim != 1:
-            raise ValueError(f"{name} has shape {array.shape}, expected 1 dimension")
     if (tries := int(max_tries)) < 0:
         raise ValueError(f"max_tries is {tries}, expected at least 0")
-    arrays = (_bytes(data), index_array("indexes", indexes), _native(tables), *doubts.values())
-    return Repaired(*_rans.decode_repaired(*arrays, tries, float(max_seconds)))
+    doubts = doubt_arrays(candidates, alternatives, distances)
+    found = _rans.decode_repaired(
+        _bytes(data), index_array("indexes", indexes), _native(tables), *doubts, tries, float(max_seconds)
+    )
+    return Repaired(*found)
+
+
+def doubt_arrays(
+    candidates: ArrayLike, alternatives: ArrayLike, distances: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """The arguments of a search as arrays of the types that it takes.
+
+    Raises:
+        ValueError: one is not of one dimension, or not of integers (`distances`: real numbers).
+    """
+    positions, others = int32_array("candidates", candidates), int32_array("alternatives", alternatives)
+    values = np.array(distances, np.float64)
+    for name, shape in (("candidates", positions.shape), ("alternatives", others.shape), ("distances", values.shape)):
+        if len(shape) != 1:
+            raise ValueError(f"{name} has shape {shape}, expected 1 dimension")
+    return positions, others, values

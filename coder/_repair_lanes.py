@@ -11,7 +11,7 @@ from ._arrays import index_array
 from ._coding import Buffer, CdfTables
 from ._lanes import decode_lanes
 from ._rans import StreamError
-from ._repair import Repaired
+from ._repair import Repaired, doubt_arrays
 
 
 def decode_lanes_repaired(
@@ -48,22 +48,29 @@ def decode_lanes_repaired(
         ValueError: arguments that are not as above.
     """
     indexes = index_array("indexes", indexes)
-    candidates, alternatives, distances = map(np.asarray, (candidates, alternatives, distances))
+    positions, others, values = doubt_arrays(candidates, alternatives, distances)
+    for name, array, valid in (
+        ("candidates", positions, (positions >= 0) & (positions < indexes.size)),
+        ("alternatives", others, (others >= 0) & (others < len(tables))),
+        ("distances", values, (values >= 0) & np.isfinite(values)),
+    ):
+        if array.shape != positions.shape or not valid.all():
+            raise ValueError(f"{name} is {array}, which does not fit {indexes.size} indexes and {len(tables)} tables")
     began = time.perf_counter()
     first: StreamError | None = None
     why = "which are all there are"
-    for tries, chosen in enumerate(_subsets(distances.tolist())):
+    for tries, chosen in enumerate(_subsets(values.tolist())):
         if tries > max_tries or (tries and time.perf_counter() - began > max_seconds):
             tries, why = tries - 1, "the limit"
             break
         tried = indexes.copy()
-        tried.flat[candidates[chosen]] = alternatives[chosen]
+        tried.flat[positions[chosen]] = others[chosen]
         try:
             return Repaired(decode_lanes(data, tried, tables), np.sort(np.array(chosen, np.int64)), tries)
         except StreamError as error:
             first = first or error
     raise StreamError(
-        f"{first}; nor does it decode with other tables for some of the {len(candidates)} indexes in doubt "
+        f"{first}; nor does it decode with other tables for some of the {len(positions)} indexes in doubt "
         f"({tries} tries, {why})"
     )
 

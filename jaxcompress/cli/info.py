@@ -57,8 +57,8 @@ def _describe(path: str) -> dict[str, Any]:
         }
         described = [f"{len(string.data):,} {string.format.name.lower()}" for string in strings]
     else:
-        theirs, strings = compressai_format.unpack(data, max_pixels=2**64)
-        described = [f"{len(string):,}" for string in strings]
+        theirs, plain = compressai_format.unpack(data, max_pixels=2**64)
+        described = [f"{len(string):,}" for string in plain]
         facts = {"file": "CompressAI codec", **dataclasses.asdict(theirs)}
     return facts | {
         "strings": ", ".join(described) + " bytes",

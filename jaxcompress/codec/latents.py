@@ -61,7 +61,7 @@ class LatentCoder:
         With `native` in whatever format and order suits us best, else as CompressAI does.
         """
         areas = list(_chunks(y.shape, chunk))
-        how = {"native": native, "threads": threads}
+        how: Any = {"native": native, "threads": threads}
         if z is None:
             symbols = to_symbols(np.rint(y - self._medians))
             return [self._encode_channels(symbols[area], **how) for area in areas]
@@ -76,7 +76,10 @@ class LatentCoder:
         symbols = to_symbols(np.rint(y if means is None else y - means))
         return [
             z_string,
-            *(encode_symbols(_planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, **how) for area in areas),
+            *(
+                encode_symbols(_planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, **how)
+                for area in areas
+            ),
         ]
 
     def decode(
@@ -105,7 +108,9 @@ class LatentCoder:
             z_symbols = self._decode_channels(strings[0], z_shape, threads)
             if self._autoregressive:
                 hyper = self._hyper(z_symbols)
-                found = self._autoregressive.decode(strings[1:], [hyper[area] for area in areas], order, threads=threads)
+                found = self._autoregressive.decode(
+                    strings[1:], [hyper[area] for area in areas], order, threads=threads
+                )
                 for area, part in zip(areas, found, strict=True):
                     y_hat[area] = part
             else:
