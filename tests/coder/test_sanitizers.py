@@ -17,8 +17,8 @@ THREADS = "-fsanitize=thread"
     ("name", "cases", "sanitize"),
     [
         ("fuzz_decoder", 200000, MEMORY),
-        ("fuzz_autoregressive", 1000, MEMORY),
-        ("fuzz_autoregressive", 300, THREADS),
+        ("fuzz_autoregressive", 400, MEMORY),
+        ("fuzz_autoregressive", 150, THREADS),
     ],
 )
 def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, name, cases, sanitize):
