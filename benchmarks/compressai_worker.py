@@ -242,13 +242,13 @@ def read_picture(path):
     return torch.from_numpy(np.load(path))
 
 
-def main():
+def serve(commands):
     """Answers until standard input ends."""
     torch.set_num_threads(1)  # its loop over positions is many times slower when two threads share a busy core
     answers, sys.stdout = sys.stdout, sys.stderr  # nothing that prints may disturb the answers
     for line in sys.stdin:
         request = json.loads(line)
-        command = {"hello": hello, "build": build, "code": code}[request.pop("command")]
+        command = commands[request.pop("command")]
         try:
             with torch.no_grad():
                 answer = command(**request)
@@ -258,4 +258,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve({"hello": hello, "build": build, "code": code})

@@ -38,14 +38,17 @@ class Checks:
 
 
 class Worker:
-    """CompressAI in another process, which runs a script of this folder; see `compressai_worker.py`."""
+    """CompressAI in another process; see `compressai_worker.py`, or the other script beside it that is named."""
 
     def __init__(self, environment: Path, folder: Path, script: str = "compressai_worker.py"):
         python = environment / "bin" / "python"
-        script = Path(__file__).with_name(script)
         self._errors = (folder / "worker.log").open("w+")
         self._process = subprocess.Popen(
-            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+            [python, Path(__file__).with_name(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
         )
 
     def ask(self, command: str, **arguments) -> dict:

@@ -35,8 +35,8 @@ def run_fuzzer(program, sources, cases, *options):
         ("fuzz_batch", "address,undefined", 20_000),
         ("fuzz_batch", "thread", 5000),
         ("fuzz_lanes", "address,undefined", 10_000),
-        ("fuzz_autoregressive", "address,undefined", 1000),
-        ("fuzz_autoregressive", "thread", 300),
+        ("fuzz_autoregressive", "address,undefined", 400),
+        ("fuzz_autoregressive", "thread", 150),
     ],
 )
 def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, name, kinds, cases):
