@@ -51,7 +51,7 @@ class Coder:
             self.put(nibble << 12, 1 << 12)
 
 
-def reference_part(operations, lanes):
+def reference_part(operations, lanes, lane_start=2**16):
     """A part by its definition; an operation is (start, width, raw value or None)."""
     side = Coder(2**16, [])
     left, count = len(operations), len(operations) % lanes
@@ -67,7 +67,7 @@ def reference_part(operations, lanes):
         count = lanes
     words, raws = [], [raw for _, _, raw in operations[left:] if raw is not None][::-1]
     in_side = len(raws)
-    states = [Coder(2**16 + word, words) for word in side.words[: lanes if left else 0]][::-1]
+    states = [Coder(lane_start + word, words) for word in side.words[: lanes if left else 0]][::-1]
     for i in reversed(range(left)):
         start, width, raw = operations[i]
         states[i % lanes].put(start, width)
@@ -357,6 +357,19 @@ def test_a_tail_longer_than_encoders_make_raises():
     assert coder.decode_lanes(stream, indexes, SMALL).tolist() == symbols
     with pytest.raises(StreamError, match="1000 symbols outside its lanes, which is not the number"):
         coder.decode_lanes(longer, indexes, SMALL)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_lanes_that_start_elsewhere_raise(isa):
+    operations = [(20000, 40000, None), (0, 20000, None)] * 500
+    symbols, indexes = [0, -1] * 500, [0] * 1000
+    streams = [
+        bytes([0]) + b"".join(word.to_bytes(2, "little") for word in reference_part(operations, 32, start))
+        for start in (2**16, 2**17)
+    ]
+    assert coder.decode_lanes(streams[0], indexes, SMALL, isa=isa).tolist() == symbols
+    with pytest.raises(StreamError, match=r"lane 0 ends in state \d+, expected 2\^16 to 2\^17 - 1"):
+        coder.decode_lanes(streams[1], indexes, SMALL, isa=isa)
 
 
 def all_in_side(operations):
