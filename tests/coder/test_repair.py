@@ -103,6 +103,30 @@ def test_a_symbol_that_may_have_two_values_raises(place):
     np.testing.assert_array_equal(found.symbols, symbols)
 
 
+def test_two_ways_that_part_for_some_symbols_and_meet_again_raise():
+    # Tables 0 and 1 have intervals of one width, 500 apart. The state is then 500 more, and the next symbol,
+    # under table 2 with its intervals of width 500, is a neighbour: with that the states are the same again.
+    rows = [[0, 1000, 2000, 65535, 65536], [0, 500, 1500, 65535, 65536], [*range(0, 5001, 500), 65535, 65536]]
+    lengths = [len(row) for row in rows]
+    tables = coder.CdfTables([row + [0] * (max(lengths) - len(row)) for row in rows], lengths, [0, 0, 0])
+    indexes = np.array([0, 0, 2, *[0] * 100])
+    theirs = np.where(np.arange(103) == 40, 2, indexes)
+    found = 0
+    for variant in range(20):
+        symbols = np.array([2, 1, 3, *[2] * variant, 1, *[2] * (99 - variant)])
+        data = coder.encode(symbols, theirs, tables)
+        two_ways = np.where(np.arange(103) == 1, 1, theirs)
+        try:
+            others = coder.decode(data, two_ways, tables)
+        except coder.StreamError:
+            continue
+        assert np.flatnonzero(others != symbols).tolist() == [2]
+        found += 1
+        with pytest.raises(coder.StreamError, match="two ways, with table 0 or 1 at position 1,"):
+            coder.decode_repaired(data, indexes, tables, [40, 1], [2, 1], [1, 2])
+    assert found
+
+
 def test_a_stream_that_no_encoder_writes_is_not_searched(coded):
     for data in (b"", coded.data[:-1], bytes(8)):
         with pytest.raises(coder.StreamError, match=r"^the stream (has|begins)"):
