@@ -15,7 +15,7 @@ the tables of an image model, nearly every changed bit; but a change may turn on
 so a container that must know adds a checksum.
 """
 
-from ._autoregressive import ContextModel, instruction_sets
+from ._autoregressive import ContextModel, RepairedLatent, instruction_sets
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
 from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
@@ -28,6 +28,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "Repaired",
+    "RepairedLatent",
     "StreamError",
     "decode",
     "decode_batch",
