@@ -16,7 +16,7 @@ so a container that must know adds a checksum. Where a few indexes may differ fr
 for those that let the stream end as it must.
 """
 
-from ._autoregressive import ContextModel, instruction_sets
+from ._autoregressive import ContextModel, RepairedLatent, instruction_sets
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
 from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
@@ -29,6 +29,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "Repaired",
+    "RepairedLatent",
     "StreamError",
     "decode",
     "decode_batch",

@@ -1,7 +1,7 @@
 """Coding of latents whose distributions depend on the latents before them."""
 
 from collections.abc import Sequence
-from typing import Literal, SupportsIndex
+from typing import Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,21 @@ Order = Literal["raster", "wavefront"]
 def instruction_sets() -> tuple[str, ...]:
     """What a `ContextModel` can compute with on this processor, the fastest first; the last is "portable"."""
     return tuple(_rans.instruction_sets())
+
+
+class RepairedLatent(NamedTuple):
+    """What `ContextModel.decode_repaired` found.
+
+    Attributes:
+        y_hat: float32 ``[h, w, M]``.
+        flipped: int64 ``[K, 3]``: rows, columns and channels of the scales that the encoder had on the other side of a
+            threshold, in the order of the stream; none if the stream decodes as it is.
+        tries: decodings after the first, which uses the scales as they are.
+    """
+
+    y_hat: NDArray[np.float32]
+    flipped: NDArray[np.int64]
+    tries: int
 
 
 class ContextModel:
@@ -168,6 +183,51 @@ class ContextModel:
         """
         streams = [_bytes(data) for data in datas]
         return self._native.decode(streams, _arrays("hyper", hypers), _native(tables), order, threads)
+
+    def decode_repaired(
+        self,
+        data: Buffer,
+        hyper: ArrayLike,
+        tables: CdfTables,
+        *,
+        order: Order = "raster",
+        threads: SupportsIndex = 1,
+        max_tries: SupportsIndex = 1000,
+        max_seconds: float = 10.0,
+    ) -> RepairedLatent:
+        """Decodes a latent although its encoder may have had other tables for a few scales.
+
+        A program that sums in another order has other last bits, and a scale that is within rounding of a threshold
+        between two tables may fall on its other side. From there on the stream decodes to noise, which only the end of
+        the stream tells from a latent. Then this goes on to try sets of scales on the other side of their nearest
+        threshold, in the order of the sums of their distances, relative to the threshold. Behind a flip all scales are
+        others, so each set that fails adds candidates of its own: the 64 nearest scales behind its last flip, none
+        farther than 1e-4. A set is decoded from its last flip on. Four are decoded side by side.
+
+        A wrong set passes by chance with a probability below 2^-31 for each try. A flip at the last positions that does
+        not change what follows is not noticed: one in some 10,000 of those.
+
+        Args:
+            data: the stream, bytes or anything like it.
+            hyper: as for `decode`, if not in every bit.
+            tables: what `encode` was given.
+            order: what `encode` was given.
+            threads: how many may work at most; they do not change what is found.
+            max_tries: tries before it gives up.
+            max_seconds: likewise, seconds by the clock; the first decoding has all the time it needs. A second of tries
+                may take some 30 MB of memory.
+
+        Returns:
+            See `RepairedLatent`.
+
+        Raises:
+            StreamError: no set was found within the limits, and the message says how many were tried.
+            ValueError: shapes that do not fit, side information that is not finite, or limits that are not numbers.
+        """
+        if (tries := int(max_tries)) < 0:
+            raise ValueError(f"max_tries is {tries}, expected at least 0")
+        arrays = _bytes(data), float32_array("hyper", hyper), _native(tables)
+        return RepairedLatent(*self._native.decode_repaired(*arrays, order, threads, tries, float(max_seconds)))
 
     def predict(
         self, y_hat: ArrayLike, hyper: ArrayLike, *, threads: SupportsIndex = 1

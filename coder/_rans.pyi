@@ -45,6 +45,16 @@ class ContextModel:
         order: str,
         threads: SupportsIndex,
     ) -> list[NDArray[np.float32]]: ...
+    def decode_repaired(
+        self,
+        stream: bytes,
+        hyper: NDArray[np.float32],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+        max_tries: SupportsIndex,
+        max_seconds: float,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], int]: ...
     def predict(
         self, latent: NDArray[np.float32], hyper: NDArray[np.float32], threads: SupportsIndex
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...

@@ -10,12 +10,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "jaxcompress/autoregressive.hpp"
 #include "jaxcompress/context_model.hpp"
 #include "jaxcompress/errors.hpp"
+#include "jaxcompress/repair_latents.hpp"
 #include "jaxcompress/tables.hpp"
 
 namespace py = pybind11;
@@ -145,6 +147,31 @@ std::vector<Array> decode_arrays(const ContextModel& model, const std::vector<py
   return latents;
 }
 
+std::tuple<Array, py::array_t<std::int64_t>, std::size_t> decode_repaired_array(
+    const ContextModel& model, const py::bytes& stream, const Array& hyper, const CdfTables& tables,
+    const std::string& order, std::int64_t threads, std::size_t max_tries, double max_seconds) {
+  const auto sides = side_information({hyper});
+  const std::string_view text = stream;
+  const std::span data(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  const auto channels = static_cast<py::ssize_t>(model.channels());
+  Array latent(std::vector<py::ssize_t>{hyper.shape(0), hyper.shape(1), channels});
+  const std::span<float> target(latent.mutable_data(), static_cast<std::size_t>(latent.size()));
+  const Order stream_order = order_of(order);
+  const std::size_t count = count_of(threads);
+  LatentRepair repair;
+  {
+    py::gil_scoped_release release;
+    repair = decode_latents_repaired(model, data, sides.front(), tables, stream_order, count,
+                                     {.tries = max_tries, .seconds = max_seconds}, target);
+  }
+  py::array_t<std::int64_t> flipped({static_cast<py::ssize_t>(repair.flipped.size()), py::ssize_t{3}});
+  std::int64_t* next = flipped.mutable_data();
+  for (const auto& [row, column, channel] : repair.flipped) {
+    for (const std::size_t value : {row, column, channel}) *next++ = static_cast<std::int64_t>(value);
+  }
+  return {latent, flipped, repair.tries};
+}
+
 std::pair<Array, Array> predict_array(const ContextModel& model, const Array& latent, const Array& hyper,
                                       std::int64_t threads) {
   const auto sides = side_information({hyper});
@@ -174,6 +201,8 @@ void bind_autoregressive(py::module_& module) {
       .def("encode", &encode_arrays, "latents"_a.noconvert(), "hypers"_a.noconvert(), "tables"_a, "order"_a,
            "threads"_a)
       .def("decode", &decode_arrays, "streams"_a, "hypers"_a.noconvert(), "tables"_a, "order"_a, "threads"_a)
+      .def("decode_repaired", &decode_repaired_array, "stream"_a, "hyper"_a.noconvert(), "tables"_a, "order"_a,
+           "threads"_a, "max_tries"_a, "max_seconds"_a)
       .def("predict", &predict_array, "latent"_a.noconvert(), "hyper"_a.noconvert(), "threads"_a);
 }
 

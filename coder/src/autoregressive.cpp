@@ -10,6 +10,7 @@
 #include "jaxcompress/encoder.hpp"
 #include "jaxcompress/errors.hpp"
 #include "jaxcompress/team.hpp"
+#include "latents.hpp"
 
 namespace jaxcompress {
 namespace {
@@ -23,43 +24,10 @@ float round_half_even(float value) {
   return static_cast<float>((value + magic) - magic);
 }
 
-void check(const ContextModel& model, std::span<const SideInformation> sides, std::size_t threads) {
-  if (threads < 1) throw std::invalid_argument("threads is 0, expected at least 1");
-  for (std::size_t i = 0; i < sides.size(); ++i) {
-    const SideInformation& side = sides[i];
-    const std::size_t positions = side.height * side.width;
-    if (side.values.size() != positions * model.side_channels()) {
-      throw std::invalid_argument(concat("the side information of picture ", i, " has ", side.values.size(),
-                                         " values, expected ", side.height, " x ", side.width, " x ",
-                                         model.side_channels()));
-    }
-    bool finite = true;
-    constexpr std::uint32_t exponent = 0x7f800000;
-    for (const float value : side.values) finite &= (std::bit_cast<std::uint32_t>(value) & exponent) != exponent;
-    if (!finite) {
-      throw std::invalid_argument(concat("the side information of picture ", i,
-                                         " is not finite: the stream of z or the weights are not sound"));
-    }
-  }
-}
-
-void check(const ContextModel& model, const CdfTables& tables) {
-  if (tables.size() != model.tables()) {
-    throw std::invalid_argument(concat("there are ", tables.size(), " tables but the model's scale_table has ",
-                                       model.tables(), " entries; give one table for each"));
-  }
-}
-
 void check_count(const char* name, std::size_t count, std::size_t pictures) {
   if (count == pictures) return;
   throw std::invalid_argument(concat("there are ", count, " ", name, " but side information of ", pictures,
                                      " pictures; give one for each"));
-}
-
-void check_latent(const ContextModel& model, const SideInformation& side, std::size_t values) {
-  if (values == side.height * side.width * model.channels()) return;
-  throw std::invalid_argument(concat("a latent has ", values, " values, expected ", side.height, " x ", side.width,
-                                     " x ", model.channels()));
 }
 
 // Runs all steps, calling finish(evaluator, team, rank) on every thread after each. It has to leave the latents of
@@ -148,6 +116,51 @@ void name_picture(std::size_t picture, std::size_t count, const Action& action) 
 
 }  // namespace
 
+void check(const ContextModel& model, std::span<const SideInformation> sides, std::size_t threads) {
+  if (threads < 1) throw std::invalid_argument("threads is 0, expected at least 1");
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    const SideInformation& side = sides[i];
+    const std::size_t positions = side.height * side.width;
+    if (side.values.size() != positions * model.side_channels()) {
+      throw std::invalid_argument(concat("the side information of picture ", i, " has ", side.values.size(),
+                                         " values, expected ", side.height, " x ", side.width, " x ",
+                                         model.side_channels()));
+    }
+    bool finite = true;
+    constexpr std::uint32_t exponent = 0x7f800000;
+    for (const float value : side.values) finite &= (std::bit_cast<std::uint32_t>(value) & exponent) != exponent;
+    if (!finite) {
+      throw std::invalid_argument(concat("the side information of picture ", i,
+                                         " is not finite: the stream of z or the weights are not sound"));
+    }
+  }
+}
+
+void check(const ContextModel& model, const CdfTables& tables) {
+  if (tables.size() != model.tables()) {
+    throw std::invalid_argument(concat("there are ", tables.size(), " tables but the model's scale_table has ",
+                                       model.tables(), " entries; give one table for each"));
+  }
+}
+
+void check_latent(const ContextModel& model, const SideInformation& side, std::size_t values) {
+  if (values == side.height * side.width * model.channels()) return;
+  throw std::invalid_argument(concat("a latent has ", values, " values, expected ", side.height, " x ", side.width,
+                                     " x ", model.channels()));
+}
+
+void add_means(const Position& position, std::span<const std::int32_t> symbols, const float* means, float* y_hat) {
+  bool finite = true;
+  for (std::size_t c = 0; c < symbols.size(); ++c) {
+    y_hat[c] = static_cast<float>(symbols[c]) + means[c];
+    finite &= std::isfinite(y_hat[c]);
+  }
+  if (!finite) {
+    throw StreamError(concat("the latent at row ", position.row, ", column ", position.column,
+                             " is not finite; the stream is damaged, or was not written with this model"));
+  }
+}
+
 std::vector<std::vector<std::uint8_t>> encode_latents(const ContextModel& model,
                                                       std::span<const std::span<const float>> latents,
                                                       std::span<const SideInformation> sides,
@@ -216,17 +229,8 @@ void decode_latents(const ContextModel& model, std::span<const std::span<const s
     decoders[picture].decode(std::span<const std::uint8_t>(part(indexes)), part(symbols));
     for (std::size_t i = range.begin; i < range.end; ++i) {
       const Position& position = evaluator.positions()[i];
-      const float* means = evaluator.outputs(i) + channels;
-      float* y_hat = evaluation.grids[picture].latent(position.row, position.column);
-      bool finite = true;
-      for (std::size_t c = 0; c < channels; ++c) {
-        y_hat[c] = static_cast<float>(symbols[i * channels + c]) + means[c];
-        finite &= std::isfinite(y_hat[c]);
-      }
-      if (!finite) {
-        throw StreamError(concat("the latent at row ", position.row, ", column ", position.column,
-                                 " is not finite; the stream is damaged, or was not written with this model"));
-      }
+      add_means(position, std::span(symbols).subspan(i * channels, channels), evaluator.outputs(i) + channels,
+                evaluation.grids[picture].latent(position.row, position.column));
     }
   };
   run(evaluation, threads, [&](Evaluator& evaluator, Team& team, std::size_t rank) {

@@ -11,9 +11,6 @@
 namespace jaxcompress {
 namespace {
 
-// The least scale that the models use, as float32; smaller ones count as this.
-constexpr float kScaleBound = 0.11F;
-
 // Indexes of tables fit one byte.
 constexpr std::size_t kMaxTables = 256;
 

@@ -93,6 +93,15 @@ void Evaluator::start(Team& team, std::size_t rank) {
 
 void Evaluator::evaluate(std::size_t step) {
   shared_.steps.list(step, positions_);
+  evaluate_positions();
+}
+
+void Evaluator::evaluate(std::span<const Position> positions) {
+  positions_.assign(positions.begin(), positions.end());
+  evaluate_positions();
+}
+
+void Evaluator::evaluate_positions() {
   evaluate_context();
   team_->wait();
   for (std::size_t i = 0; i < shared_.model.layers().size(); ++i) {

@@ -103,6 +103,11 @@ class Evaluator {
   // Computes this thread's share of the outputs at the positions of a step. The team has to wait after it before
   // it changes a latent, and once more before the next step.
   void evaluate(std::size_t step);
+  // Does so at any positions that do not see each other. In raster order start_row comes before a position that is
+  // neither the first of its row nor follows another.
+  void evaluate(std::span<const Position> positions);
+  // Computes what a row of a picture sees in the rows above.
+  void start_row(Grid& grid, std::size_t row);
 
   // Of the last step.
   std::span<const Position> positions() const { return positions_; }
@@ -121,7 +126,7 @@ class Evaluator {
 
   void start_sums(const Layer& layer);
   void accumulate(const Layer& layer, std::size_t first_row, std::size_t rows);
-  void start_row(Grid& grid, std::size_t row);
+  void evaluate_positions();
   void evaluate_context();
   void evaluate_layer(std::size_t index);
 

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcompress.codec import stages
+from jaxcompress import coder
+from jaxcompress.codec import repair, stages
 from jaxcompress.codec.container import CodedString, StreamFormat, SymbolOrder
 from jaxcompress.codec.context import context_model
 from jaxcompress.codec.errors import BitstreamError
@@ -55,7 +56,8 @@ class AutoregressiveCoder:
 
         Raises:
             BitstreamError: they are in a format or an order that this model has not.
-            StreamError: one is damaged, or parameters differ from the encoder's.
+            StreamError: one is damaged, or parameters differ from the encoder's; or more scales lie on the other side of
+                a threshold than can be found.
         """
         formats = {string.format for string in strings} - {StreamFormat.RANS64}
         if formats or (self._kernel is None and order != SymbolOrder.RASTER):
@@ -66,7 +68,10 @@ class AutoregressiveCoder:
         datas = [string.data for string in strings]
         if self._kernel is None:
             return [self._loop.decode(data, hyper) for data, hyper in zip(datas, hypers, strict=True)]
-        return self._kernel.decode_batch(datas, hypers, self._tables, order=_name(order), threads=threads)
+        try:
+            return self._kernel.decode_batch(datas, hypers, self._tables, order=_name(order), threads=threads)
+        except coder.StreamError:
+            return repair.decode_latents(self._kernel, datas, hypers, self._tables, _name(order), threads=threads)
 
 
 def _name(order: SymbolOrder) -> Any:

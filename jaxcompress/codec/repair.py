@@ -9,6 +9,7 @@ tells. Then the scales nearest to a threshold are tried on its other side.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,9 @@ MAX_DISTANCE = 1e-4
 
 MAX_SECONDS = 1.0
 """What all strings of a picture may take."""
+
+MAX_SECONDS_AUTOREGRESSIVE = 10.0
+"""The same, where each scale depends on the latents before it, and the first decoding of a string counts as well."""
 
 
 class ScaleRepair:
@@ -67,13 +71,53 @@ class ScaleRepair:
             found = decode_repaired(string.data, indexes, self._tables, *doubts, max_seconds=self._seconds_left)
         finally:
             self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
-        _LOGGER.info(
-            "a string decodes with %d of its %d scales on the other side of a threshold, found after %d tries",
-            len(found.flipped),
-            indexes.size,
-            found.tries,
-        )
+        _log(len(found.flipped), indexes.size, found.tries)
         return found.symbols
+
+
+def decode_latents(
+    kernel: coder.ContextModel,
+    strings: Sequence[bytes],
+    hypers: Sequence[np.ndarray],
+    tables: coder.CdfTables,
+    order: Literal["raster", "wavefront"],
+    *,
+    threads: int,
+) -> list[np.ndarray]:
+    """Decodes the strings of one autoregressive picture, of which some do not decode as they are.
+
+    Args:
+        kernel: the model.
+        strings: of the chunks of the picture.
+        hypers: their side information.
+        tables: of the coder.
+        order: of the symbols.
+        threads: how many may work at most.
+
+    Returns:
+        y_hat `[h, w, M]` of each.
+
+    Raises:
+        StreamError: one does not decode, whatever side the nearest scales take, or not in time.
+    """
+    end = time.perf_counter() + MAX_SECONDS_AUTOREGRESSIVE
+    latents = []
+    for data, hyper in zip(strings, hypers, strict=True):
+        seconds = max(0.0, end - time.perf_counter())
+        found = kernel.decode_repaired(data, hyper, tables, order=order, threads=threads, max_seconds=seconds)
+        if found.tries:
+            _log(len(found.flipped), found.y_hat.size, found.tries)
+        latents.append(found.y_hat)
+    return latents
+
+
+def _log(flipped: int, scales: int, tries: int) -> None:
+    _LOGGER.info(
+        "a string decodes with %d of its %d scales on the other side of a threshold, found after %d tries",
+        flipped,
+        scales,
+        tries,
+    )
 
 
 def find_doubts(

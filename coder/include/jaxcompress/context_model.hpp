@@ -10,6 +10,9 @@
 
 namespace jaxcompress {
 
+// The least scale that the models use, as float32; smaller ones count as this.
+inline constexpr float kScaleBound = 0.11F;
+
 // A masked convolution over what raster order has decoded already, then 1x1 layers over side information and
 // context, with leaky ReLU between. Never changes once made, so threads may share it.
 class ContextModel {
@@ -41,6 +44,8 @@ class ContextModel {
   InstructionSet instruction_set() const { return set_; }
   // One table for each of its scales.
   std::size_t tables() const { return thresholds_.size() + 1; }
+  // Scales between two tables, ascending: an index counts those that are below a scale.
+  std::span<const float> thresholds() const { return thresholds_; }
   // Outputs that one thread computes at a time, of the widest layer.
   std::size_t most_panels() const;
 
