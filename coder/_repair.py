@@ -65,15 +65,21 @@ def decode_repaired(
             decoded in two ways, a single candidate apart.
         ValueError: arguments that are not as above.
     """
-    doubts = {
-        "candidates": int32_array("candidates", candidates),
-        "alternatives": int32_array("alternatives", alternatives),
-        "distances": np.array(distances, np.float64),
-    }
-    for name, array in doubts.items():
+    positions, others = int32_array("candidates", candidates), int32_array("alternatives", alternatives)
+    from_edges = np.array(distances, np.float64)
+    for name, array in (("candidates", positions), ("alternatives", others), ("distances", from_edges)):
         if array.ndim != 1:
             raise ValueError(f"{name} has shape {array.shape}, expected 1 dimension")
     if (tries := int(max_tries)) < 0:
         raise ValueError(f"max_tries is {tries}, expected at least 0")
-    arrays = (_bytes(data), index_array("indexes", indexes), _native(tables), *doubts.values())
-    return Repaired(*_rans.decode_repaired(*arrays, tries, float(max_seconds)))
+    found = _rans.decode_repaired(
+        _bytes(data),
+        index_array("indexes", indexes),
+        _native(tables),
+        positions,
+        others,
+        from_edges,
+        tries,
+        float(max_seconds),
+    )
+    return Repaired(*found)
