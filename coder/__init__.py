@@ -12,8 +12,8 @@ released while coding.
 A stream holds no length, tables, indexes or checksum. Decoding raises `StreamError` unless it uses up the
 whole stream and ends in the state where encoding began. That finds every truncation and extension and, with
 the tables of an image model, nearly every changed bit; but a change may turn one valid stream into another,
-so a container that must know adds a checksum. Where a few indexes may differ from the encoder's, `decode_repaired` searches
-for those that let the stream end as it must.
+so a container that must know adds a checksum. Where a few indexes may differ from the encoder's,
+`decode_repaired` searches for those that let the stream end as it must.
 """
 
 from ._autoregressive import ContextModel, RepairedLatent, instruction_sets
