@@ -44,7 +44,8 @@ class Random {
   }
   // Uniform in low to high, both included.
   std::int32_t int32(std::int64_t low, std::int64_t high) {
-    return static_cast<std::int32_t>(low + static_cast<std::int64_t>(bits() % static_cast<std::uint64_t>(high - low + 1)));
+    const auto range = static_cast<std::uint64_t>(high - low + 1);
+    return static_cast<std::int32_t>(low + static_cast<std::int64_t>(bits() % range));
   }
   std::size_t below(std::size_t end) { return static_cast<std::size_t>(bits() % end); }
   bool one_in(std::size_t n) { return below(n) == 0; }
