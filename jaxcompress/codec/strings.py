@@ -6,7 +6,11 @@ from jaxcompress import coder
 from jaxcompress.codec.container import CodedString, StreamFormat
 
 LANES_FROM = 2**16
-"""Symbols from which lanes are worth the bytes that they cost."""
+"""Symbols from which lanes save time that somebody may notice."""
+PART_SYMBOLS = 2**17
+"""Of a part of a stream of lanes, which a thread takes as a whole."""
+PART_BYTES = 2304
+"""Of a part of a stream of lanes, at least: lanes cost some 20 bytes a part, so this is 1 %."""
 
 
 def encode_symbols(
@@ -22,7 +26,13 @@ def encode_symbols(
         threads: how many may work at most.
     """
     if native and symbols.size >= LANES_FROM:
-        return CodedString(coder.encode_lanes(symbols, indexes, tables, threads=threads), StreamFormat.LANES)
+        parts = max(1, symbols.size // PART_SYMBOLS)
+        data = coder.encode_lanes(symbols, indexes, tables, threads=threads, parts=parts)
+        worthwhile = len(data) // PART_BYTES
+        if 0 < worthwhile < parts:
+            data = coder.encode_lanes(symbols, indexes, tables, threads=threads, parts=worthwhile)
+        if worthwhile:
+            return CodedString(data, StreamFormat.LANES)
     return CodedString(coder.encode(symbols, indexes, tables))
 
 

@@ -24,7 +24,7 @@ def random_weights(channels, seed):
 
 
 def random_picture(weights, shape):
-    """y and side information."""
+    """Y and side information."""
     rng = np.random.default_rng(1)
     channels = weights[0].shape[2]
     y = rng.normal(0, 1, (*shape, channels)) * weights[2][-1][1][:channels]
@@ -138,7 +138,7 @@ def test_a_stream_without_doubts_has_its_own_error():
     y, hyper = random_picture(weights, (2, 2))
     model = coder.ContextModel(*weights, TABLES.scale_table)
     data = model.encode(y, hyper, TABLES.coder_tables)
-    with pytest.raises(coder.StreamError, match="^the stream"):
+    with pytest.raises(coder.StreamError, match=r"^the stream"):
         model.decode_repaired(data + bytes(4), hyper, TABLES.coder_tables)
 
 
