@@ -56,8 +56,8 @@ class AutoregressiveCoder:
 
         Raises:
             BitstreamError: they are in a format or an order that this model has not.
-            StreamError: one is damaged, or parameters differ from the encoder's; or more scales lie on the other side of
-                a threshold than can be found.
+            StreamError: one is damaged, or parameters differ from the encoder's; or more scales lie on the other side
+                of a threshold than can be found.
         """
         formats = {string.format for string in strings} - {StreamFormat.RANS64}
         if formats or (self._kernel is None and order != SymbolOrder.RASTER):
