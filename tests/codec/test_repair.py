@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxcompress.codec import BitstreamError, container, repair, stages
+from jaxcompress.codec.context import context_model
 
 TABLE = tuple(np.float32([0.11, 0.5, 2, 8]).tolist())
 MODELS = ["bmshj2018-hyperprior", "mbt2018-mean"]
@@ -158,3 +159,55 @@ def test_only_so_many_and_only_near_scales_are_in_doubt():
     positions, _, distances = repair.find_doubts(thresholds[90:], np.full(110, 2, np.uint8), TABLE)
     assert 0 < len(positions) < 12
     assert distances.max() <= repair.MAX_DISTANCE
+
+
+# ---------------------------------------------------------------- scales that depend on the latents before them
+
+
+class OtherKernel:
+    """Encodes with the scale that is nearest to its threshold on the other side."""
+
+    def __init__(self, codec):
+        self._codec = codec
+        self._kernel = codec._latents._autoregressive._kernel
+
+    def encode_batch(self, ys, hypers, tables, *, order, threads):
+        y_hat = self._kernel.decode(self._kernel.encode(ys[0], hypers[0], tables), hypers[0], tables)
+        scales = self._kernel.predict(y_hat, hypers[0])[0].reshape(-1, 1)
+        table = np.array(self._codec._latents._scale_table, np.float32)
+        distances = np.abs(scales / table.astype(np.float64) - 1)
+        distances[:, table < 0.3] = np.inf
+        nearest, threshold = np.unravel_index(distances.argmin(), distances.shape)
+        scale = scales[nearest, 0]
+        table[threshold] = scale if scale > table[threshold] else np.nextafter(scale, np.float32(0))
+        other = context_model(self._codec.model, self._codec.weights.params, table)
+        return other.encode_batch(ys, hypers, tables, order=order, threads=threads)
+
+
+@pytest.fixture(params=["mbt2018", "cheng2020-anchor"])
+def autoregressive(request, golden_of):
+    return golden_of(request.param).codec
+
+
+def encode_elsewhere(codec, photo, format, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(codec._latents._autoregressive, "_kernel", OtherKernel(codec))
+        return codec.compress(photo, format=format)
+
+
+@pytest.mark.parametrize("format", ["jxc", "compressai"])
+def test_autoregressive_files_decode_to_the_same_picture(autoregressive, format, photo, monkeypatch, caplog):
+    data = autoregressive.compress(photo, format=format)
+    other = encode_elsewhere(autoregressive, photo, format, monkeypatch)
+    assert other != data
+    with caplog.at_level(logging.INFO, "jaxcompress"):
+        np.testing.assert_array_equal(autoregressive.decompress(other), autoregressive.decompress(data))
+    (record,) = caplog.records
+    assert "with 1 of its " in record.getMessage()
+
+
+def test_autoregressive_strings_have_a_time_limit(autoregressive, photo, monkeypatch):
+    other = encode_elsewhere(autoregressive, photo, "jxc", monkeypatch)
+    monkeypatch.setattr(repair, "MAX_SECONDS_AUTOREGRESSIVE", 0.0)
+    with pytest.raises(BitstreamError, match="0 tries in the limit of 0 s"):
+        autoregressive.decompress(other)

@@ -9,7 +9,9 @@ from jaxcompress.entropy import build_gaussian_tables, default_scale_table
 TABLES = build_gaussian_tables(default_scale_table())
 ORDERS = ("raster", "wavefront")
 SIDE = 7
-THRESHOLDS = np.asarray(TABLES.scale_table, np.float32)[:-1]
+# Below these scales neighbouring tables are so much alike that another one may not show.
+SCALES = np.asarray(TABLES.scale_table, np.float32)
+THRESHOLDS = SCALES[(SCALES > 0.5) & (SCALES < 256)]
 
 
 def random_weights(channels, seed):
@@ -24,7 +26,7 @@ def random_weights(channels, seed):
 
 
 def random_picture(weights, shape):
-    """Y and side information."""
+    """Latents and side information."""
     rng = np.random.default_rng(1)
     channels = weights[0].shape[2]
     y = rng.normal(0, 1, (*shape, channels)) * weights[2][-1][1][:channels]
@@ -33,9 +35,9 @@ def random_picture(weights, shape):
 
 def other_model(weights, scales):
     """A model whose thresholds next to these scales lie just behind them."""
-    table = np.array(TABLES.scale_table, np.float32)
+    table = SCALES.copy()
     for scale in scales:
-        nearest = np.argmin(np.abs(THRESHOLDS - scale))
+        nearest = np.argmin(np.abs(SCALES - scale))
         towards = np.float32(np.inf if scale > table[nearest] else 0)
         table[nearest] = scale if towards else np.nextafter(scale, towards)
     return coder.ContextModel(*weights, table)
@@ -73,7 +75,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case():
-    case = Case(random_weights(12, seed=30), (16, 20))
+    case = Case(random_weights(16, seed=30), (16, 30))
     assert len(case.distances[case.distances < 1e-4]) > 4
     return case
 
@@ -85,27 +87,33 @@ def in_order(places, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("ranks", [[], [0], [1], [3], [0, 1], [1, 2], [0, 1, 2]], ids=str)
-def test_scales_on_the_other_side_are_found(case, ranks, threads, order):
+def test_scales_on_the_other_side_are_found(case, ranks, order):
     data, places = case.encode(ranks, order)
     if ranks:
         with pytest.raises(coder.StreamError):
             case.model.decode(data, case.hyper, TABLES.coder_tables, order=order)
-    found = case.repair(data, order, threads=threads)
+    found = case.repair(data, order)
     np.testing.assert_array_equal(found.y_hat.view(np.uint32), case.y_hat.view(np.uint32))
     assert [tuple(place) for place in found.flipped.tolist()] == in_order(places, order)
     assert found.flipped.shape == (len(ranks), 3)
     assert (found.tries > 0) == bool(ranks)
-    assert found.tries == case.repair(data, order).tries
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_threads_do_not_matter(case, order):
+    data, _ = case.encode([0], order)
+    one, two = (case.repair(data, order, threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one.y_hat.view(np.uint32), two.y_hat.view(np.uint32))
+    assert (one.flipped.tolist(), one.tries) == (two.flipped.tolist(), two.tries)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_two_scales_of_one_position_are_found(order):
-    weights = random_weights(12, seed=31)
+    weights = random_weights(12, seed=35)
     kernel, bias = weights[2][-1]
     kernel[:, 7], bias[7] = kernel[:, 2], bias[2]
-    case = Case(weights, (16, 20))
+    case = Case(weights, (16, 30))
     rank = next(i for i, place in enumerate(case.places) if place[2] in (2, 7))
     assert case.distances[rank] < 5e-5
     data, [(row, column, _)] = case.encode([rank], order)
@@ -116,10 +124,12 @@ def test_two_scales_of_one_position_are_found(order):
 
 def test_every_place_of_a_row_can_be_resumed_at():
     # Streams of one flip each, at many columns.
-    case = Case(random_weights(24, seed=32), (12, 20))
-    columns = set()
-    for rank in np.flatnonzero(case.distances < 5e-5):
+    case = Case(random_weights(24, seed=32), (8, 60))
+    columns, plain = set(), case.encode([])[0]
+    for rank in np.flatnonzero(case.distances < 9e-5):
         data, [place] = case.encode([rank])
+        if data == plain:  # an escape, which both tables write alike
+            continue
         assert case.repair(data).flipped.tolist() == [list(place)]
         columns.add(place[1])
     assert len(columns) > 5
@@ -128,7 +138,7 @@ def test_every_place_of_a_row_can_be_resumed_at():
 def test_a_scale_far_from_its_threshold_is_not_flipped(case):
     rank = np.flatnonzero(case.distances > 1e-4)[0]
     data, _ = case.encode([rank])
-    message = r"^no choice of other tables .* \(20 tries, the limit\); as it is, the stream"
+    message = r"^no choice of other tables .* \(\d+ tries, (the limit|which are all that could)\); as it is, the stream"
     with pytest.raises(coder.StreamError, match=message):
         case.repair(data, max_tries=20)
 
@@ -155,14 +165,13 @@ def test_limits_are_kept(case):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_damaged_streams_are_errors(case, order, threads):
+def test_damaged_streams_are_errors(case, order):
     data, _ = case.encode([], order)
     changed = bytearray(data)
     changed[len(data) // 2] ^= 4
     for stream in (b"", data[:8], data[:-4], data + bytes(4), changed, bytes(len(data))):
         with pytest.raises(coder.StreamError):
-            case.repair(stream, order, threads=threads, max_tries=12)
+            case.repair(stream, order, max_tries=4)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 4), (4, 0)])
@@ -170,7 +179,7 @@ def test_a_picture_may_be_empty(case, shape):
     hyper = np.zeros((*shape, SIDE))
     data = coder.encode(np.zeros(0, np.int32), np.zeros(0, np.int32), TABLES.coder_tables)
     found = case.model.decode_repaired(data, hyper, TABLES.coder_tables)
-    assert found.y_hat.shape == (*shape, 12)
+    assert found.y_hat.shape == (*shape, 16)
     assert (found.flipped.shape, found.tries) == ((0, 3), 0)
     with pytest.raises(coder.StreamError):
         case.model.decode_repaired(data + bytes(4), hyper, TABLES.coder_tables)
