@@ -53,7 +53,8 @@ class JointAutoregressive(MeanScaleHyperprior):
         Args:
             x: pictures `[N, H, W, 3]` in [0, 1], sides a multiple of 64.
             training: perturb the latents (needs the rng "noise") instead of rounding them.
-            as_coded: return exactly what the codec would decode, clamped to [0, 1].
+            as_coded: return what the codec would decode, clamped to [0, 1]: the same but for the last bits, since the
+                codec's sums run in another order.
 
         Returns:
             See `Output`; likelihoods "y" and "z".
