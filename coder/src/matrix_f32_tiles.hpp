@@ -47,6 +47,8 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
   }
   const float* weights = block.weights + panel * kPanel;
   const float* next = block.next + panel * kPanel;
+  // Twice, so that counting does not take the place of the products' own instructions.
+  _Pragma("GCC unroll 2")
   for (std::size_t k = 0; k < block.rows; ++k, weights += block.stride, next += block.next_stride) {
     Vector input[positions];
     JAXCOMPRESS_UNROLL

@@ -132,6 +132,7 @@ CASES = {
     "many layers": ({"channels": 5, "hidden": (9, 8, 7, 6), "seed": 7}, (3, 4)),
     "narrow context, no side information": ({"channels": 5, "context": 3, "side": 0, "seed": 8}, (4, 5)),
     "wide layers": ({"channels": 37, "side": 20, "hidden": (110, 90), "seed": 9}, (2, 5)),
+    "rows that are computed in parts": ({"channels": 2, "size": 3, "side": 1, "hidden": (3,), "seed": 11}, (2, 130)),
     "one channel": ({"channels": 1, "side": 1, "hidden": (2,), "seed": 10}, (5, 5)),
 }
 
@@ -203,19 +204,6 @@ def test_pictures_beside_each_other_do_not_matter(small, isa, threads, order):
             np.testing.assert_array_equal(y_hat.view(np.uint32), expected.view(np.uint32))
 
 
-def test_long_rows_are_computed_in_parts(small):
-    weights, model, *_ = small
-    y, hyper = random_picture(weights, 2, 130, seed=5)
-    streams = {order: model.encode(y, hyper, TABLES.coder_tables, order=order) for order in ORDERS}
-    decoded = [model.decode(streams[order], hyper, TABLES.coder_tables, order=order) for order in ORDERS]
-    np.testing.assert_array_equal(*decoded)
-    scales, means = model.predict(decoded[0], hyper)
-    symbols = np.rint(y - means).astype(np.int32)
-    np.testing.assert_array_equal(decoded[0], symbols.astype(np.float32) + means)
-    indexes = np.asarray(build_indexes(scales, TABLES.scale_table))
-    assert streams["raster"] == coder.encode(symbols, indexes, TABLES.coder_tables)
-
-
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="knows the rounding modes of x86-64")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_rounding_mode_of_the_process_does_not_matter(small, threads):
@@ -235,21 +223,32 @@ def test_the_rounding_mode_of_the_process_does_not_matter(small, threads):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_indexes_are_those_of_the_models():
-    scales = TABLES.scale_table
+def constant_model(scales, means, tables):
+    """A model with the same scales and means everywhere, and side information for one position."""
+    bias, channels = np.concatenate([scales, means]), len(scales)
+    kernel = np.zeros((3, 3, channels, 1), np.float32)
+    model = coder.ContextModel(kernel, [0], [(np.zeros((1, 2 * channels)), bias)], tables.scale_table)
+    return model, np.zeros((1, 1, 0), np.float32)
+
+
+# The models take no scale below 0.11, whatever the tables.
+@pytest.mark.parametrize("tables", [TABLES, build_gaussian_tables(np.array([0.05, 0.1, 0.2, 1], np.float32))])
+def test_indexes_are_those_of_the_models(tables):
+    scales = tables.scale_table
     inf, zero = np.float32(np.inf), np.float32(0)
     scales = np.concatenate([scales, np.nextafter(scales, inf), np.nextafter(scales, zero), [-1, 0, 1e-9, 1e9, 3e38]])
     scales = scales.astype(np.float32)
-    channels = len(scales)
-    bias = np.concatenate([scales, np.zeros(channels, np.float32)])
-    kernel = np.zeros((3, 3, channels, 1), np.float32)
-    model = coder.ContextModel(kernel, [0], [(np.zeros((1, 2 * channels)), bias)], TABLES.scale_table)
-    y, hyper = np.full((1, 1, channels), 3, np.float32), np.zeros((1, 1, 0), np.float32)
-    expected = np.asarray(build_indexes(scales, TABLES.scale_table))
-    assert len(np.unique(expected)) == 64
-    assert model.encode(y, hyper, TABLES.coder_tables) == coder.encode(
-        np.full(channels, 3), expected, TABLES.coder_tables
-    )
+    model, hyper = constant_model(scales, np.zeros_like(scales), tables)
+    expected = np.asarray(build_indexes(scales, tables.scale_table))
+    data = model.encode(np.full((1, 1, len(scales)), 3), hyper, tables.coder_tables)
+    assert data == coder.encode(np.full(len(scales), 3), expected, tables.coder_tables)
+
+
+def test_residuals_are_rounded_half_to_even():
+    y = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, 8388607.5, 2.0**26 + 8], np.float32)
+    model, hyper = constant_model(np.ones_like(y), np.zeros_like(y), TABLES)
+    y_hat = model.decode(model.encode(y[None, None], hyper, TABLES.coder_tables), hyper, TABLES.coder_tables)
+    np.testing.assert_array_equal(y_hat[0, 0], np.rint(y))
 
 
 def test_masked_taps_are_not_read(small):
