@@ -125,7 +125,10 @@ void ContextModel::find_indexes(std::span<const float> scales, std::span<std::ui
   for (std::size_t first = 0; first < scales.size(); first += lanes) {
     const std::size_t count = std::min(lanes, scales.size() - first);
     float bounded[lanes] = {};
-    for (std::size_t i = 0; i < count; ++i) bounded[i] = scales[first + i] < kScaleBound ? kScaleBound : scales[first + i];
+    for (std::size_t i = 0; i < count; ++i) {
+      const float scale = scales[first + i];
+      bounded[i] = scale < kScaleBound ? kScaleBound : scale;
+    }
     std::int32_t found[lanes] = {};
     for (const float threshold : thresholds_) {
       for (std::size_t i = 0; i < lanes; ++i) found[i] += !(bounded[i] <= threshold);

@@ -103,9 +103,8 @@ void Evaluator::evaluate(std::span<const Position> positions) {
 
 void Evaluator::evaluate_positions() {
   evaluate_context();
-  team_->wait();
   for (std::size_t i = 0; i < shared_.model.layers().size(); ++i) {
-    if (i > 0) team_->wait();
+    team_->wait();
     evaluate_layer(i);
   }
 }
@@ -124,7 +123,9 @@ Range Evaluator::outputs_of(const Layer& layer) const {
 
 float* Evaluator::context(std::size_t i) {
   const Position& position = positions_[i];
-  if (shared_.steps.order() == Order::kRaster) return shared_.grids[position.picture].context_sums(position.column);
+  if (shared_.steps.order() == Order::kRaster) {
+    return shared_.grids[position.picture].context_sums(position.column);
+  }
   return shared_.context.data() + i * shared_.model.context().matrix.width();
 }
 
@@ -141,8 +142,8 @@ void Evaluator::start_sums(const Layer& layer) {
 }
 
 void Evaluator::accumulate(const Layer& layer, std::size_t first_row, std::size_t rows) {
-  layer.matrix.accumulate(shared_.model.instruction_set(), {first_row, first_row + rows}, panels_of(layer), inputs_,
-                          sums_);
+  layer.matrix.accumulate(shared_.model.instruction_set(), {first_row, first_row + rows}, panels_of(layer),
+                          inputs_, sums_);
 }
 
 void Evaluator::start_row(Grid& grid, std::size_t row) {

@@ -12,7 +12,7 @@ constexpr std::align_val_t kAlignment{64};
 }  // namespace
 
 Floats::Floats(std::size_t size)
-    : data_(static_cast<float*>(::operator new[](std::max<std::size_t>(size, 1) * sizeof(float), kAlignment))) {
+    : data_(static_cast<float*>(::operator new[](size * sizeof(float), kAlignment))) {
   std::fill_n(data_.get(), size, 0.0F);
 }
 
@@ -37,13 +37,15 @@ std::string_view to_string(InstructionSet set) {
 }
 
 Matrix::Matrix(std::span<const float> values, std::size_t inputs, std::size_t outputs)
-    : inputs_(inputs), outputs_(outputs), weights_(inputs * width()) {
+    : inputs_(inputs), outputs_(outputs), weights_(inputs * width() + kBlock * kGroup * kPanel) {
+  // One block more than there is, since whole blocks are fetched ahead, from wherever the next one begins.
   constexpr std::size_t columns = kGroup * kPanel;
   for (std::size_t first = 0; first < outputs; first += columns) {
     const std::size_t count = std::min(columns, outputs - first);
     const std::size_t stride = std::min(columns, width() - first);
     for (std::size_t k = 0; k < inputs; ++k) {
-      std::copy_n(values.data() + k * outputs + first, count, weights_.data() + first * inputs + k * stride);
+      const float* row = values.data() + k * outputs + first;
+      std::copy_n(row, count, weights_.data() + first * inputs + k * stride);
     }
   }
 }

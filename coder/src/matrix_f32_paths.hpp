@@ -14,6 +14,10 @@
 
 namespace jaxcompress {
 
+// Rows of a group whose weights are used by all positions before the next ones: together with those, which are
+// fetched meanwhile, they leave some room in a first cache of 32 KB.
+inline constexpr std::size_t kBlock = 32;
+
 // What Matrix::accumulate was asked for, and where the matrix is.
 struct Product {
   const float* weights;

@@ -13,10 +13,6 @@
 
 constexpr std::size_t kVectors = kPanel / Vector::kSize;
 
-// Rows of a group whose weights are used by all positions before the next ones: together with those, which are
-// fetched meanwhile, they leave some room in a first cache of 32 KB.
-constexpr std::size_t kBlock = 32;
-
 // Some rows of a group.
 struct Block {
   const float* weights;
@@ -42,7 +38,9 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
     JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
       JAXCOMPRESS_UNROLL
-      for (std::size_t v = 0; v < kVectors; ++v) sums[i][p][v] = Vector::load(source + p * kPanel + v * Vector::kSize);
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        sums[i][p][v] = Vector::load(source + p * kPanel + v * Vector::kSize);
+      }
     }
   }
   const float* weights = block.weights + panel * kPanel;
@@ -60,7 +58,9 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
       for (std::size_t v = 0; v < kVectors; ++v) {
         const Vector weight = Vector::load(weights + p * kPanel + v * Vector::kSize);
         JAXCOMPRESS_UNROLL
-        for (std::size_t i = 0; i < positions; ++i) sums[i][p][v] = Vector::fma(input[i], weight, sums[i][p][v]);
+        for (std::size_t i = 0; i < positions; ++i) {
+          sums[i][p][v] = Vector::fma(input[i], weight, sums[i][p][v]);
+        }
       }
     }
   }
@@ -70,14 +70,17 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
     JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
       JAXCOMPRESS_UNROLL
-      for (std::size_t v = 0; v < kVectors; ++v) sums[i][p][v].store(target + p * kPanel + v * Vector::kSize);
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        sums[i][p][v].store(target + p * kPanel + v * Vector::kSize);
+      }
     }
   }
 }
 
 // The panels of a range, as many in each tile as it can have.
 template <std::size_t positions, std::size_t panels>
-JAXCOMPRESS_TARGET void multiply_panels(const Product& product, const Block& block, Range range, std::size_t position) {
+JAXCOMPRESS_TARGET void multiply_panels(const Product& product, const Block& block, Range range,
+                                        std::size_t position) {
   for (; range.begin + panels <= range.end; range.begin += panels) {
     multiply_tile<positions, panels>(product, block, range.begin, position);
   }
