@@ -5,13 +5,13 @@
 namespace jaxcompress {
 namespace {
 
-// Positions whose sums over what is known in advance are computed together.
+// The most positions whose sums over what is known in advance are computed together.
 constexpr std::size_t kChunk = 64;
 
 }  // namespace
 
 Steps::Steps(const ContextModel& model, std::span<const SideInformation> sides, Order order)
-    : sides_(sides), order_(order), slope_(model.reach() + 1) {
+    : sides_(sides), order_(order), reach_(model.reach()), slope_(reach_ + 1) {
   for (const SideInformation& side : sides) {
     if (side.height == 0 || side.width == 0) continue;
     const bool raster = order == Order::kRaster;
@@ -31,6 +31,31 @@ void Steps::list(std::size_t step, std::vector<Position>& positions) const {
   }
 }
 
+void Steps::list_begun(std::size_t step, std::vector<Position>& positions) const {
+  positions.clear();
+  for (std::size_t picture = 0; picture < sides_.size(); ++picture) {
+    const SideInformation& side = sides_[picture];
+    if (order_ == Order::kRaster) {
+      const bool begins = side.width > 0 && step % side.width == 0 && step / side.width < side.height;
+      for (std::size_t column = 0; begins && column < side.width; ++column) {
+        positions.push_back({picture, step / side.width, column});
+      }
+    } else if (step % slope_ == 0) {
+      for (std::size_t next = step; next < step + slope_; ++next) {
+        const Range range = rows(next, side);
+        for (std::size_t row = range.begin; row < range.end; ++row) {
+          positions.push_back({picture, row, next - slope_ * row});
+        }
+      }
+    }
+  }
+}
+
+std::size_t Steps::first_taps() const {
+  const std::size_t above = reach_ * (2 * reach_ + 1);
+  return order_ == Order::kRaster ? above : above - reach_;
+}
+
 Range Steps::rows(std::size_t step, const SideInformation& side) const {
   if (side.height == 0 || side.width == 0) return {};
   if (order_ == Order::kRaster) {
@@ -41,25 +66,25 @@ Range Steps::rows(std::size_t step, const SideInformation& side) const {
   return {first, std::min(step / slope_ + 1, side.height)};
 }
 
-Grid::Grid(const ContextModel& model, const SideInformation& side, Order order)
+Grid::Grid(const ContextModel& model, const SideInformation& side)
     : height_(side.height),
       width_(side.width),
       channels_(model.channels()),
       side_channels_(model.side_channels()),
       reach_(model.reach()),
       stride_(width_ + 2 * reach_),
-      first_size_(model.layers().front().matrix.width()),
       context_size_(model.context().matrix.width()),
+      first_size_(model.layers().front().matrix.width()),
       side_(side.values.data()) {
   if (height_ == 0 || width_ == 0) return;
   latent_ = Floats((height_ + reach_) * stride_ * channels_);
+  context_sums_ = Floats(height_ * width_ * context_size_);
   first_sums_ = Floats(height_ * width_ * first_size_);
-  if (order == Order::kRaster) context_sums_ = Floats(width_ * context_size_);
 }
 
 Evaluation::Evaluation(const ContextModel& network, std::span<const SideInformation> sides, Order order)
-    : model(network), steps(model, sides, order), context(steps.most() * model.context().matrix.width()) {
-  for (const SideInformation& side : sides) grids.emplace_back(model, side, order);
+    : model(network), steps(model, sides, order) {
+  for (const SideInformation& side : sides) grids.emplace_back(model, side);
   for (std::size_t i = 1; i < model.layers().size(); ++i) {
     hidden.emplace_back(steps.most() * model.layers()[i].matrix.width());
   }
@@ -92,6 +117,8 @@ void Evaluator::start(Team& team, std::size_t rank) {
 }
 
 void Evaluator::evaluate(std::size_t step) {
+  shared_.steps.list_begun(step, begun_);
+  begin_context(begun_);
   shared_.steps.list(step, positions_);
   evaluate_positions();
 }
@@ -101,8 +128,18 @@ void Evaluator::evaluate(std::span<const Position> positions) {
   evaluate_positions();
 }
 
+void Evaluator::begin_context(std::span<const Position> positions) {
+  for (std::size_t first = 0; first < positions.size(); first += kChunk) {
+    const auto chunk = positions.subspan(first, std::min(kChunk, positions.size() - first));
+    list_context_sums(chunk);
+    start_sums(shared_.model.context());
+    accumulate_taps(chunk, {0, shared_.steps.first_taps()});
+  }
+}
+
 void Evaluator::evaluate_positions() {
-  evaluate_context();
+  list_context_sums(positions_);
+  accumulate_taps(positions_, {shared_.steps.first_taps(), shared_.model.taps()});
   for (std::size_t i = 0; i < shared_.model.layers().size(); ++i) {
     team_->wait();
     evaluate_layer(i);
@@ -119,14 +156,6 @@ Range Evaluator::outputs_of(const Layer& layer) const {
   const Range panels = panels_of(layer);
   const std::size_t count = layer.matrix.outputs();
   return {std::min(panels.begin * kPanel, count), std::min(panels.end * kPanel, count)};
-}
-
-float* Evaluator::context(std::size_t i) {
-  const Position& position = positions_[i];
-  if (shared_.steps.order() == Order::kRaster) {
-    return shared_.grids[position.picture].context_sums(position.column);
-  }
-  return shared_.context.data() + i * shared_.model.context().matrix.width();
 }
 
 float* Evaluator::sums(std::size_t layer, std::size_t i) {
@@ -146,49 +175,27 @@ void Evaluator::accumulate(const Layer& layer, std::size_t first_row, std::size_
                           inputs_, sums_);
 }
 
-void Evaluator::start_row(Grid& grid, std::size_t row) {
-  const Layer& layer = shared_.model.context();
-  const std::size_t depth = shared_.model.size() * shared_.model.channels();
-  for (std::size_t chunk = 0; chunk < grid.width(); chunk += kChunk) {
-    const std::size_t end = std::min(chunk + kChunk, grid.width());
-    sums_.clear();
-    for (std::size_t column = chunk; column < end; ++column) sums_.push_back(grid.context_sums(column));
-    start_sums(layer);
-    for (std::size_t above = 0; above < shared_.model.reach(); ++above) {
-      inputs_.clear();
-      for (std::size_t column = chunk; column < end; ++column) inputs_.push_back(grid.seen(above, row, column));
-      accumulate(layer, above * depth, depth);
-    }
+void Evaluator::list_context_sums(std::span<const Position> positions) {
+  sums_.clear();
+  for (const auto& [picture, row, column] : positions) {
+    sums_.push_back(shared_.grids[picture].context_sums(row, column));
   }
 }
 
-void Evaluator::evaluate_context() {
-  const ContextModel& model = shared_.model;
-  const Layer& layer = model.context();
-  const std::size_t depth = model.size() * model.channels();
-  const auto see = [&](std::size_t kernel_row) {
+void Evaluator::accumulate_taps(std::span<const Position> positions, Range taps) {
+  const std::size_t size = shared_.model.size();
+  const std::size_t channels = shared_.model.channels();
+  while (taps.begin < taps.end) {
+    const std::size_t kernel_row = taps.begin / size;
+    const std::size_t kernel_column = taps.begin % size;
+    const std::size_t count = std::min(size - kernel_column, taps.end - taps.begin);
     inputs_.clear();
-    for (const Position& position : positions_) {
-      inputs_.push_back(shared_.grids[position.picture].seen(kernel_row, position.row, position.column));
+    for (const auto& [picture, row, column] : positions) {
+      inputs_.push_back(shared_.grids[picture].seen(kernel_row, row, column) + kernel_column * channels);
     }
-  };
-  const bool raster = shared_.steps.order() == Order::kRaster;
-  if (raster) {
-    for (const Position& position : positions_) {
-      if (position.column == 0) start_row(shared_.grids[position.picture], position.row);
-    }
+    accumulate(shared_.model.context(), taps.begin * channels, count * channels);
+    taps.begin += count;
   }
-  sums_.clear();
-  for (std::size_t i = 0; i < positions_.size(); ++i) sums_.push_back(context(i));
-  if (!raster) {
-    start_sums(layer);
-    for (std::size_t above = 0; above < model.reach(); ++above) {
-      see(above);
-      accumulate(layer, above * depth, depth);
-    }
-  }
-  see(model.reach());
-  accumulate(layer, model.reach() * depth, model.reach() * model.channels());
 }
 
 void Evaluator::evaluate_layer(std::size_t index) {
@@ -197,7 +204,8 @@ void Evaluator::evaluate_layer(std::size_t index) {
   inputs_.clear();
   sums_.clear();
   for (std::size_t i = 0; i < positions_.size(); ++i) {
-    inputs_.push_back(index == 0 ? context(i) : sums(index - 1, i));
+    const auto& [picture, row, column] = positions_[i];
+    inputs_.push_back(index == 0 ? shared_.grids[picture].context_sums(row, column) : sums(index - 1, i));
     sums_.push_back(sums(index, i));
   }
   if (index == 0) {

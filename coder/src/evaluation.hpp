@@ -29,6 +29,12 @@ class Steps {
   std::size_t most() const { return most_; }
   // Makes `positions` those of a step, ordered by picture and row.
   void list(std::size_t step, std::vector<Position>& positions) const;
+  // Makes `positions` those whose context has its first taps summed before a step, many at a time: the weights of
+  // these taps are then fetched once for all of them. In raster order a row's; else those of as many steps as there
+  // can be.
+  void list_begun(std::size_t step, std::vector<Position>& positions) const;
+  // How many taps these are, in the order of the kernel.
+  std::size_t first_taps() const;
 
  private:
   // The rows in which a picture has a position of the step.
@@ -36,6 +42,7 @@ class Steps {
 
   std::span<const SideInformation> sides_;
   Order order_;
+  std::size_t reach_;
   std::size_t slope_;
   std::size_t count_ = 0;
   std::size_t most_ = 0;
@@ -44,7 +51,7 @@ class Steps {
 // A decoded latent inside a margin of zeros, and the sums over what is known of its positions in advance.
 class Grid {
  public:
-  Grid(const ContextModel& model, const SideInformation& side, Order order);
+  Grid(const ContextModel& model, const SideInformation& side);
 
   std::size_t height() const { return height_; }
   std::size_t width() const { return width_; }
@@ -58,12 +65,14 @@ class Grid {
   const float* seen(std::size_t kernel_row, std::size_t row, std::size_t column) const {
     return latent_.data() + ((row + kernel_row) * stride_ + column) * channels_;
   }
+  // Sums of the context.
+  float* context_sums(std::size_t row, std::size_t column) {
+    return context_sums_.data() + (row * width_ + column) * context_size_;
+  }
   // Sums of the first layer.
   float* first_sums(std::size_t row, std::size_t column) {
     return first_sums_.data() + (row * width_ + column) * first_size_;
   }
-  // Sums of the context for a position of the current row, in raster order.
-  float* context_sums(std::size_t column) { return context_sums_.data() + column * context_size_; }
 
  private:
   std::size_t height_;
@@ -72,12 +81,12 @@ class Grid {
   std::size_t side_channels_;
   std::size_t reach_;
   std::size_t stride_;
-  std::size_t first_size_;
   std::size_t context_size_;
+  std::size_t first_size_;
   const float* side_;
   Floats latent_;
-  Floats first_sums_;
   Floats context_sums_;
+  Floats first_sums_;
 };
 
 // What the threads of an evaluation share. Keeps references.
@@ -88,8 +97,7 @@ struct Evaluation {
   const ContextModel& model;
   Steps steps;
   std::vector<Grid> grids;
-  // Of the context and of the layers after the first: a row of sums for each position of a step.
-  Floats context;
+  // Of the layers after the first: a row of sums for each position of a step.
   std::vector<Floats> hidden;
 };
 
@@ -103,11 +111,10 @@ class Evaluator {
   // Computes this thread's share of the outputs at the positions of a step. The team has to wait after it before
   // it changes a latent, and once more before the next step.
   void evaluate(std::size_t step);
-  // Does so at any positions that do not see each other. In raster order start_row comes before a position that is
-  // neither the first of its row nor follows another.
+  // Does so at any positions that do not see each other, and whose context has been begun.
   void evaluate(std::span<const Position> positions);
-  // Computes what a row of a picture sees in the rows above.
-  void start_row(Grid& grid, std::size_t row);
+  // Computes the sums over the first taps of the context at any positions that have nothing to come there.
+  void begin_context(std::span<const Position> positions);
 
   // Of the last step.
   std::span<const Position> positions() const { return positions_; }
@@ -121,19 +128,21 @@ class Evaluator {
 
   Range panels_of(const Layer& layer) const;
   Range outputs_of(const Layer& layer) const;
-  float* context(std::size_t i);
   float* sums(std::size_t layer, std::size_t i);
 
   void start_sums(const Layer& layer);
   void accumulate(const Layer& layer, std::size_t first_row, std::size_t rows);
+  void list_context_sums(std::span<const Position> positions);
+  void accumulate_taps(std::span<const Position> positions, Range taps);
   void evaluate_positions();
-  void evaluate_context();
   void evaluate_layer(std::size_t index);
 
   Evaluation& shared_;
   Team* team_ = nullptr;
   std::size_t rank_ = 0;
   std::vector<Position> positions_;
+  // Whose context is begun in this step.
+  std::vector<Position> begun_;
   // Of the product that is being computed.
   std::vector<const float*> inputs_;
   std::vector<float*> sums_;

@@ -134,9 +134,7 @@ class Search {
       }
       team.wait();
       if (found_) return;
-      for (const Position& position : resumed_) {
-        evaluator.start_row(evaluation_.grids[position.picture], position.row);
-      }
+      evaluator.begin_context(begun_);
       evaluator.evaluate(positions_);
     }
   }
@@ -228,7 +226,7 @@ class Search {
   void begin_step() {
     if (tries_ > 0 || !lanes_[0]) stop_if_out_of_time();
     positions_.clear();
-    resumed_.clear();
+    begun_.clear();
     for (std::size_t i = 0; i < kLanes; ++i) {
       if (!lanes_[i] && !branches_.empty() && tries_ < limits_.tries) take_branch(i);
       if (!lanes_[i]) continue;
@@ -236,8 +234,25 @@ class Search {
         restore_first_sums(i, position);
         positions_.push_back({i, position.row, position.column});
       }
+      list_begun(i);
     }
     if (positions_.empty()) throw_not_found(branches_.empty() ? ", which are all that could" : ", the limit");
+  }
+
+  // Adds the positions of a lane whose context is begun now: in raster order the rest of the row, when it begins or
+  // is come back to, else those of the step.
+  void list_begun(std::size_t number) {
+    const Lane& lane = *lanes_[number];
+    const Position& first = positions_at(lane.step).front();
+    if (evaluation_.steps.order() == Order::kWavefront) {
+      for (const Position& position : positions_at(lane.step)) {
+        begun_.push_back({number, position.row, position.column});
+      }
+    } else if (first.column == 0 || lane.step == lane.path->first_step) {
+      for (std::size_t column = first.column; column < sides_.front().width; ++column) {
+        begun_.push_back({number, first.row, column});
+      }
+    }
   }
 
   void take_branch(std::size_t number) {
@@ -256,9 +271,6 @@ class Search {
     copy_latents(*path, begins_[path->first_step], [&](const Position& position, const float* values) {
       std::copy_n(values, model_.channels(), grid.latent(position.row, position.column));
     });
-    if (evaluation_.steps.order() == Order::kWavefront) return;
-    const Position& position = order_[begins_[path->first_step]];
-    if (position.column > 0) resumed_.push_back({number, position.row, position.column});
   }
 
   // Calls copy(position, values) for the latents of a path before a place in the order.
@@ -329,7 +341,7 @@ class Search {
   std::string first_error_;
   // Of the step that is being evaluated; a picture is a lane.
   std::vector<Position> positions_;
-  std::vector<Position> resumed_;
+  std::vector<Position> begun_;
   // Of one lane.
   std::vector<std::uint8_t> indexes_;
   std::vector<std::int32_t> symbols_;

@@ -37,6 +37,8 @@ class ContextModel {
 
   std::size_t size() const { return size_; }
   std::size_t reach() const { return size_ / 2; }
+  // Those before the centre.
+  std::size_t taps() const { return size_ * size_ / 2; }
   std::size_t channels() const { return layers_.back().matrix.outputs() / 2; }
   std::size_t side_channels() const { return layers_.front().matrix.inputs() - context_.matrix.outputs(); }
   const Layer& context() const { return context_; }
