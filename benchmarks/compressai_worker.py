@@ -6,12 +6,14 @@ networks in .pth.tar files. Arrays keep CompressAI's layout, NCHW.
     {"command": "hello"}                                            version
     {"command": "build", architecture, n, m, seed, picture, checkpoint}    writes a random network
     {"command": "code", architecture, checkpoint, picture, arrays, stages, arithmetic} codes a picture with a network
+    {"command": "decompress", architecture, checkpoint, strings, shape}    CPU seconds
 """
 
 import base64
 import contextlib
 import json
 import sys
+import time
 import traceback
 
 import compressai
@@ -150,6 +152,15 @@ def code(architecture, checkpoint, picture, arrays, stages, arithmetic):
     return {"updated": bool(updated), "strings": strings, "shape": list(coded["shape"])}
 
 
+def decompress(architecture, checkpoint, strings, shape):
+    """Decodes strings of `code` as CompressAI does."""
+    network, _ = load(architecture, checkpoint)
+    groups = [[base64.b64decode(string)] for string in strings]
+    began = time.process_time()
+    network.decompress(groups, shape)
+    return {"cpu": time.process_time() - began}
+
+
 loaded = {}
 
 
@@ -258,4 +269,4 @@ def serve(commands):
 
 
 if __name__ == "__main__":
-    serve({"hello": hello, "build": build, "code": code})
+    serve({"hello": hello, "build": build, "code": code, "decompress": decompress})
