@@ -20,6 +20,7 @@ from flax import traverse_util
 
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.files import write_file
+from jaxcompress.integer.network import IntegerNetworks
 from jaxcompress.models import ARCHITECTURES, CompressionModel, create
 
 FORMAT = 1
@@ -41,6 +42,7 @@ class Weights:
         params: nested dict of float32 arrays, as `model.init(...)["params"]`.
         tables: coding tables by entropy model, "entropy_bottleneck" and (with a hyperprior) "gaussian_conditional".
         metadata: what is known of them: quality, metric, lambda, source, licence; JSON values.
+        integer: the integer networks that streams are coded with, see `integer.quantize_entropy`; or None.
 
     The arrays are copied and made read-only, so that the fingerprints stay true.
     """
@@ -51,6 +53,7 @@ class Weights:
     params: Mapping[str, Any]
     tables: Mapping[str, CodingTables]
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    integer: IntegerNetworks | None = None
 
     def __post_init__(self):
         """Takes copies that nobody can change."""

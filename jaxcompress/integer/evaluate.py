@@ -1,0 +1,226 @@
+"""Integer networks in JAX, in three forms that give equal bits.
+
+A device multiplies small integers exactly in more than one way, and is fast in one of them:
+
+- "float32": convolutions of integers in float32, channels in groups whose sums stay below 2^24. For CPUs, whose
+  convolutions are plain sums of products.
+- "int8": one product of matrices for all taps, int8 to int32, then sums over shifted taps. For GPUs, whose libraries may
+  compute a float convolution by transforms that round.
+- "bfloat16": likewise with bfloat16 operands, which hold integers up to 256, summed in float32. For TPUs.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxcompress.integer.network import MEAN_LIMIT, SYMBOL_RANGE, IntegerLayer, IntegerNetworks
+from jaxcompress.ops import pixel_shuffle
+
+FORMS = ("float32", "int8", "bfloat16")
+
+
+def default_form() -> str:
+    """The fastest form on the device that JAX computes on."""
+    return {"cpu": "float32", "tpu": "bfloat16"}.get(jax.default_backend(), "int8")
+
+
+class Parameters(NamedTuple):
+    """What the coder needs of every latent.
+
+    Attributes:
+        indexes: uint8, numbers of tables.
+        means: int32, in 64ths; or None for zero.
+    """
+
+    indexes: Any
+    means: Any
+
+
+class IntegerEvaluator:
+    """Evaluates integer networks. Safe to share between threads.
+
+    Args:
+        networks: see `quantize_entropy`.
+        form: one of `FORMS`; the device's own if not given. It does not change results.
+
+    Raises:
+        ValueError: there is no such form.
+    """
+
+    def __init__(self, networks: IntegerNetworks, *, form: str | None = None):
+        form = form or default_form()
+        if form not in FORMS:
+            raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
+        self._networks = networks
+        self._hyper_plan = tuple(_plan(layer, form) for layer in networks.hyper_synthesis)
+        self._context_plan = tuple(_plan(layer, form) for layer in networks.context)
+        self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis])
+        self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context])
+        self._thresholds = jax.device_put(networks.thresholds)
+
+    def hyper_synthesis(self, z_symbols: np.ndarray) -> Any:
+        """What z tells of y.
+
+        Args:
+            z_symbols: integers `[h / 4, w / 4, N]`: z_hat less the medians.
+
+        Returns:
+            `Parameters` `[h, w, M]`; for an autoregressive model its side information, int32 `[h, w, X]`.
+        """
+        x = jnp.asarray(np.clip(z_symbols, *SYMBOL_RANGE), jnp.int32)
+        outputs = _hyper_synthesis(self._hyper_plan, self._hyper_arrays, x)
+        return np.asarray(outputs) if self._networks.context else self._parameters(outputs)
+
+    def context_parameters(self, y_hat: np.ndarray, side: np.ndarray) -> Parameters:
+        """What side information and the latents before it tell of each latent: `coder.IntegerContextModel.predict`.
+
+        Args:
+            y_hat: float32 `[h, w, M]`, multiples of 1/64.
+            side: as `hyper_synthesis` returns it.
+
+        Returns:
+            `Parameters` `[h, w, M]`.
+        """
+        y = jnp.asarray(np.rint(np.asarray(y_hat, np.float64) * 64), jnp.int32)
+        shifts = self._networks.latent_shifts
+        return self._parameters(_context(self._context_plan, self._context_arrays, shifts, y, jnp.asarray(side)))
+
+    def _parameters(self, outputs: jax.Array) -> Parameters:
+        return jax.tree.map(np.asarray, _parameters(self._networks.channels, outputs, self._thresholds))
+
+
+class _Plan(NamedTuple):
+    """What a compiled layer depends on besides its arrays."""
+
+    form: str
+    parts: tuple[tuple[int, int], ...]
+    factor: int
+    activation: str
+    output_range: tuple[int, int] | None
+    center: int
+
+
+def _plan(layer: IntegerLayer, form: str) -> _Plan:
+    parts = tuple((part.start, part.stop) for part in layer.input_parts(by_tap=form == "bfloat16"))
+    # An int8 holds inputs less this.
+    center = layer.input_range[1] - 127
+    return _Plan(form, parts, layer.factor, layer.activation, layer.output_range, center)
+
+
+def _arrays(layer: IntegerLayer) -> dict[str, np.ndarray]:
+    names = ("kernel", "bias", "shift", "tap_bias")
+    return {name: getattr(layer, name) for name in names if getattr(layer, name) is not None}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _hyper_synthesis(plan: tuple[_Plan, ...], arrays: Sequence[dict[str, jax.Array]], x: jax.Array) -> jax.Array:
+    for layer, of_layer in zip(plan, arrays, strict=True):
+        x = _finish(layer, of_layer, _sums(layer, of_layer, x))
+    return x
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _context(
+    plan: tuple[_Plan, ...],
+    arrays: Sequence[dict[str, jax.Array]],
+    latent_shifts: jax.Array,
+    y: jax.Array,
+    side: jax.Array,
+) -> jax.Array:
+    x = jnp.clip(_shift(y, latent_shifts), *SYMBOL_RANGE)
+    for layer, of_layer in zip(plan, arrays, strict=True):
+        x = _finish(layer, of_layer, side + _sums(layer, of_layer, x))
+        side = 0
+    return x
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _parameters(channels: int, outputs: jax.Array, thresholds: jax.Array) -> Parameters:
+    scales, means = outputs[..., :channels], outputs[..., channels:]
+    indexes = jnp.zeros(scales.shape, jnp.uint8)
+    for threshold in thresholds:
+        indexes += (scales > threshold).astype(jnp.uint8)
+    return Parameters(indexes, jnp.clip(means, -MEAN_LIMIT, MEAN_LIMIT) if means.shape[-1] else None)
+
+
+def _finish(plan: _Plan, arrays: dict[str, jax.Array], sums: jax.Array) -> jax.Array:
+    """Outputs of a layer from its sums."""
+    if "shift" not in arrays:
+        return sums
+    if plan.activation == "leaky":
+        sums = jnp.where(sums < 0, (sums >> 7) + (sums >> 9) + (sums >> 12), sums)
+    x = _shift(sums, arrays["shift"])
+    if plan.output_range is not None:
+        x = jnp.clip(x, *plan.output_range)
+    return pixel_shuffle(x[None], plan.factor)[0] if plan.factor > 1 else x
+
+
+def _shift(x: jax.Array, by: jax.Array) -> jax.Array:
+    """Divides by a power of two, rounding half up; multiplies where `by` is negative."""
+    by = by.astype(jnp.int32)
+    right = jnp.maximum(by, 0)
+    return ((x << jnp.maximum(-by, 0)) + ((1 << right) >> 1)) >> right
+
+
+def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+    """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`."""
+    kernel = arrays["kernel"]
+    if plan.form == "float32":
+        sums = _convolve(x, kernel, plan.parts)
+    else:
+        products = _int8_products if plan.form == "int8" else _bfloat16_products
+        sums = _add_taps(products(plan, x, kernel))
+    if "tap_bias" in arrays:
+        ones = jnp.broadcast_to(arrays["tap_bias"], (*x.shape[:2], *arrays["tap_bias"].shape))
+        sums += _add_taps(ones)
+    return sums + arrays["bias"]
+
+
+def _convolve(x: jax.Array, kernel: jax.Array, parts: Sequence[tuple[int, int]]) -> jax.Array:
+    margin = kernel.shape[0] // 2
+    x, kernel = x[None].astype(jnp.float32), kernel.astype(jnp.float32)
+    return sum(
+        lax.conv_general_dilated(
+            x[..., begin:end],
+            kernel[:, :, begin:end],
+            (1, 1),
+            ((margin, margin), (margin, margin)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            precision=lax.Precision.HIGHEST,
+        )[0].astype(jnp.int32)
+        for begin, end in parts
+    )
+
+
+def _int8_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """What each input adds by each tap, int32 `[h, w, k, k, out]`."""
+    products = lax.dot_general(
+        (x - plan.center).astype(jnp.int8), kernel, (((2,), (2,)), ((), ())), preferred_element_type=jnp.int32
+    )
+    return products + plan.center * kernel.astype(jnp.int32).sum(2)
+
+
+def _bfloat16_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Likewise."""
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    return sum(
+        lax.dot_general(
+            x[..., begin:end], kernel[:, :, begin:end], (((2,), (2,)), ((), ())), preferred_element_type=jnp.float32
+        ).astype(jnp.int32)
+        for begin, end in plan.parts
+    )
+
+
+def _add_taps(products: jax.Array) -> jax.Array:
+    """Sums over taps, each shifted to the output that sees it; outside there is nothing."""
+    height, width, size = products.shape[:3]
+    margin = size // 2
+    padded = jnp.pad(products, ((margin, margin), (margin, margin), (0, 0), (0, 0), (0, 0)))
+    return sum(
+        padded[row : row + height, column : column + width, row, column] for row in range(size) for column in range(size)
+    )

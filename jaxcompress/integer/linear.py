@@ -1,0 +1,134 @@
+"""Entropy-parameter networks as chains of real-valued convolutions of stride 1: what `quantize_entropy` starts from."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxcompress.layers import Conv, ConvTranspose, MaskedConv, Sequential, SubPixelConv, leaky_relu
+from jaxcompress.models import CompressionModel, JointAutoregressive, ScaleHyperprior
+from jaxcompress.ops import pixel_shuffle
+
+
+class LinearLayer(NamedTuple):
+    """A convolution of stride 1, a shuffle of channels into space, and an activation.
+
+    Attributes:
+        kernel: float64 `[k, k, in, out]`.
+        bias: float64 `[out]`.
+        factor: sides grow by it, while channels become `out / factor ** 2`.
+        activation: "relu", "leaky", or "none".
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    factor: int = 1
+    activation: str = "none"
+
+    def sums(self, x: jax.Array) -> jax.Array:
+        """The convolution alone, of `[N, h, w, in]`."""
+        margin = self.kernel.shape[0] // 2
+        kernel = jnp.asarray(self.kernel, jnp.float32)
+        padding = ((margin, margin), (margin, margin))
+        y = lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return y + jnp.asarray(self.bias, jnp.float32)
+
+    def finish(self, sums: jax.Array) -> jax.Array:
+        """What becomes of the sums."""
+        x = pixel_shuffle(sums, self.factor) if self.factor > 1 else sums
+        return {"relu": jax.nn.relu, "leaky": leaky_relu, "none": lambda x: x}[self.activation](x)
+
+
+class LinearNetworks(NamedTuple):
+    """The networks of a model.
+
+    Attributes:
+        hyper_synthesis: from z_hat to outputs, or to the sums that the context adds to.
+        context: of an autoregressive model: the context and the first 1x1 layer in one, then the other 1x1 layers.
+    """
+
+    hyper_synthesis: list[LinearLayer]
+    context: list[LinearLayer]
+
+
+def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> LinearNetworks:
+    """Reads the entropy-parameter networks of a model.
+
+    Where nothing but sums lies between two convolutions they become one: the last of h_s, and the context, go into the
+    first 1x1 layer of an autoregressive model.
+
+    Raises:
+        ValueError: the model's networks are not chains of convolutions with ReLU or leaky ReLU between them.
+    """
+    if not isinstance(model, ScaleHyperprior):
+        raise ValueError(f"{type(model).__name__} has no hyperprior, so no networks that choose tables")
+    bound = model.bind({"params": params})
+    layers = _chain(bound.h_s, params["h_s"])
+    if not isinstance(model, JointAutoregressive):
+        # Thresholds are positive, so a ReLU at the end changes nothing.
+        return LinearNetworks([*layers[:-1], layers[-1]._replace(activation="none")], [])
+    if type(bound.context_prediction) is not MaskedConv or bound.context_prediction.kind != "A":
+        raise ValueError(f"the context model is a {type(bound.context_prediction).__name__}; expected a MaskedConv")
+    first, *others = _chain(bound.entropy_parameters, params["entropy_parameters"])
+    *hidden, last = layers
+    if last.factor != 1 or last.activation != "none":
+        raise ValueError("the last layer of h_s is no plain convolution, which the entropy parameters could take in")
+    of_side, of_context = np.split(first.kernel[0, 0], [last.kernel.shape[-1]])
+    mask = bound.context_prediction.mask[:, :, None, None]
+    context = _conv(params["context_prediction"])
+    bias = first.bias + last.bias @ of_side + context.bias @ of_context
+    side = LinearLayer(last.kernel @ of_side, bias)
+    joined = LinearLayer((context.kernel * mask) @ of_context, np.zeros_like(bias), activation=first.activation)
+    return LinearNetworks([*hidden, side], [joined, *others])
+
+
+def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:
+    if type(network) is not Sequential:
+        raise ValueError(f"a network is a {type(network).__name__}; expected a Sequential of convolutions")
+    found: list[LinearLayer] = []
+    for i, layer in enumerate(network.layers):
+        if str(i) in params:
+            found.append(_convolution(layer(), params[str(i)]))
+        elif found and found[-1].activation == "none" and layer in (jax.nn.relu, leaky_relu):
+            found[-1] = found[-1]._replace(activation="relu" if layer is jax.nn.relu else "leaky")
+        else:
+            raise ValueError(f"layer {i} of a network is {layer}; expected ReLU or leaky ReLU after a convolution")
+    return found
+
+
+def _convolution(layer: Any, params: Mapping[str, Any]) -> LinearLayer:
+    if type(layer) is Conv and layer.stride == 1:
+        return _conv(params)
+    if type(layer) is SubPixelConv:
+        return _conv(params["0"])._replace(factor=layer.factor)
+    if type(layer) is ConvTranspose and layer.stride == 2:
+        return _phases(_conv(params))
+    raise ValueError(f"a network has a layer {layer}; expected convolutions that keep or double the sides")
+
+
+def _conv(params: Mapping[str, Any]) -> LinearLayer:
+    return LinearLayer(np.asarray(params["kernel"], np.float64), np.asarray(params["bias"], np.float64))
+
+
+def _phases(transposed: LinearLayer) -> LinearLayer:
+    """A transposed convolution of stride 2, kernel `[k, k, out, in]`, as a convolution to four phases and a shuffle.
+
+    Output 2 a + p receives tap t of input a + d where t = p + k // 2 - 2 d.
+    """
+    size, _, outputs, inputs = transposed.kernel.shape
+    reach = (size // 2 + 1) // 2
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1, inputs, outputs, 2, 2))
+    taps = [
+        (d + reach, p, p + size // 2 - 2 * d)
+        for d in range(-reach, reach + 1)
+        for p in range(2)
+        if 0 <= p + size // 2 - 2 * d < size
+    ]
+    for row, p, from_row in taps:
+        for column, q, from_column in taps:
+            kernel[row, column, :, :, p, q] = transposed.kernel[from_row, from_column].T
+    kernel = kernel.reshape(*kernel.shape[:3], -1)
+    return LinearLayer(kernel, np.repeat(transposed.bias, 4), factor=2)

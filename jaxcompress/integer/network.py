@@ -1,0 +1,257 @@
+"""The networks that choose tables and means, in integers: what they are made of, and the proof that no sum overflows.
+
+Weights are int8, one scale for each output; signals are integers of 8 bits; sums are int32 and never round, so the order
+of summation cannot matter. Between layers a sum is shifted right, by a number of its own for each output, and clamped.
+`docs/integer.md` writes out the arithmetic.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+SYMBOL_RANGE = (-128, 127)
+"""Of symbols of z, and of latents that the context sees: what lies beyond counts as the end."""
+
+LEAKY_RANGE = (-8, 247)
+"""Of what leaves a layer with leaky ReLU, whose negative side is a hundredth as wide."""
+
+RELU_RANGE = (0, 255)
+"""Of what leaves a layer with ReLU."""
+
+SCALE_BITS = 12
+"""Scales are compared with thresholds in units of 2^-12."""
+
+MEAN_BITS = 6
+"""Means lie on a grid of 2^-6."""
+
+MEAN_LIMIT = 2**21
+"""The largest mean, in units of that grid."""
+
+SYMBOL_LIMIT = 2**15
+"""The largest symbol of y. So a latent in 64ths is below 2^24, exact in float32."""
+
+FLOAT32_LIMIT = 2**24
+"""Integers up to here are exact in float32, and so are sums of products that stay below, in any order."""
+
+SUM_LIMIT = 2**30
+"""No sum of a network reaches it, so that a rounding term more stays in int32."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class IntegerLayer:
+    """A convolution of stride 1 whose channels may then be shuffled into space, and what happens to its sums.
+
+    A transposed convolution of stride 2 is one, too: its four phases are channels.
+
+    Attributes:
+        kernel: int8 `[k, k, in, out]`, k odd.
+        bias: int32 `[out]`.
+        shift: int8 `[out]`, how far sums are shifted right (left where negative); none for sums that are passed on.
+        factor: sides grow by it, while channels become `out / factor ** 2`.
+        activation: "relu", "leaky", or "none".
+        tap_bias: int32 `[k, k, out]`, added where the tap lies inside the picture; or None. What the medians of z add.
+        input_range: the least and the greatest input.
+
+    Raises:
+        ValueError: arrays that do not fit each other, or sums that could overflow.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    shift: np.ndarray | None
+    factor: int = 1
+    activation: str = "none"
+    tap_bias: np.ndarray | None = None
+    input_range: tuple[int, int] = LEAKY_RANGE
+
+    def __post_init__(self):
+        """Takes copies that nobody can change, and checks them."""
+        for name in ("kernel", "bias", "shift", "tap_bias"):
+            if (array := getattr(self, name)) is not None:
+                array = np.array(array)
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+        self._check()
+
+    def _check(self) -> None:
+        outputs = self.kernel.shape[-1]
+        expected = {"kernel": (np.int8, self.kernel.shape), "bias": (np.int32, (outputs,))}
+        if self.shift is not None:
+            expected["shift"] = (np.int8, (outputs,))
+        if self.tap_bias is not None:
+            expected["tap_bias"] = (np.int32, (*self.kernel.shape[:2], outputs))
+        for name, (dtype, shape) in expected.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != shape:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {shape}")
+        if self.kernel.ndim != 4 or self.kernel.shape[0] != self.kernel.shape[1] or self.kernel.shape[0] % 2 == 0:
+            raise ValueError(f"kernel has shape {self.kernel.shape}; expected [k, k, in, out] with k odd")
+        if outputs % self.factor**2:
+            raise ValueError(f"{outputs} channels cannot be shuffled by a factor of {self.factor}")
+        if self.activation not in ("relu", "leaky", "none"):
+            raise ValueError(f"activation is {self.activation!r}; expected 'relu', 'leaky' or 'none'")
+        shift = np.zeros(outputs, np.int64) if self.shift is None else self.shift.astype(np.int64)
+        if shift.min(initial=0) < -16 or shift.max(initial=0) > 30:
+            raise ValueError(f"shifts go from {shift.min()} to {shift.max()}; expected -16 to 30")
+        largest = self.bound() << np.maximum(-shift, 0)
+        if largest.max(initial=0) >= SUM_LIMIT:
+            raise ValueError(f"sums could reach {largest.max()}, where {SUM_LIMIT} is too much for int32")
+
+    def bound(self) -> np.ndarray:
+        """int64 `[out]`: no sum of this output is larger, whatever the inputs."""
+        constant = np.abs(self.bias.astype(np.int64))
+        if self.tap_bias is not None:
+            constant = constant + np.abs(self.tap_bias.astype(np.int64)).sum((0, 1))
+        return self.largest_input * np.abs(self.kernel.astype(np.int64)).sum((0, 1, 2)) + constant
+
+    @property
+    def largest_input(self) -> int:
+        """The largest absolute value of an input."""
+        return max(map(abs, self.input_range))
+
+    @property
+    def output_range(self) -> tuple[int, int] | None:
+        """The least and the greatest output, or None for outputs that are not clamped."""
+        return {"relu": RELU_RANGE, "leaky": LEAKY_RANGE, "none": None}[self.activation]
+
+    def input_parts(self, *, by_tap: bool) -> list[slice]:
+        """Groups of input channels whose sums stay exact in float32, over all taps or over each.
+
+        Mostly there is one.
+        """
+        sizes = self.largest_input * np.abs(self.kernel.astype(np.int64))  # [k, k, in, out]
+        sizes = sizes.reshape(-1, *sizes.shape[2:]) if by_tap else sizes.sum((0, 1))[None]
+        return list(_parts(sizes))
+
+
+def _parts(sizes: np.ndarray) -> Iterator[slice]:
+    """Ranges of the middle axis over which sums stay below the limit of float32."""
+    begin, total = 0, np.zeros(sizes[:, 0].shape, np.int64)
+    for i in range(sizes.shape[1]):
+        if (total + sizes[:, i]).max(initial=0) >= FLOAT32_LIMIT:
+            yield slice(begin, i)
+            begin, total = i, np.zeros_like(total)
+        total = total + sizes[:, i]
+    yield slice(begin, sizes.shape[1])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class IntegerNetworks:
+    """The entropy-parameter networks of a model, in integers.
+
+    Attributes:
+        hyper_synthesis: from symbols of z to outputs (scales, then means if there are any), or for an autoregressive
+            model to the side information that its context adds to.
+        thresholds: int32 `[R - 1]`, ascending: a scale takes the table whose number is that of thresholds below it.
+        channels: of y.
+        context: of an autoregressive model: the context and the first 1x1 layer in one, whose sums go on from the side
+            information, and the other 1x1 layers. What `coder.IntegerContextModel` runs.
+        latent_shifts: uint8 `[M]`, how far a latent in 64ths is shifted right before the context sees it.
+    """
+
+    hyper_synthesis: tuple[IntegerLayer, ...]
+    thresholds: np.ndarray
+    channels: int
+    context: tuple[IntegerLayer, ...] = ()
+    latent_shifts: np.ndarray | None = None
+
+    def __post_init__(self):
+        """Checks that the layers follow each other."""
+        for name in ("thresholds", "latent_shifts"):
+            if (array := getattr(self, name)) is not None:
+                array = np.array(array)
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+        if self.thresholds.dtype != np.int32 or self.thresholds.ndim != 1 or (np.diff(self.thresholds) <= 0).any():
+            raise ValueError(f"thresholds are {self.thresholds!r}; expected ascending int32 numbers")
+        if bool(self.context) != (self.latent_shifts is not None):
+            raise ValueError("a context needs latent_shifts, and nothing else does")
+        for layers in (self.hyper_synthesis, self.context):
+            _check_chain(layers)
+        outputs = (self.context or self.hyper_synthesis)[-1].kernel.shape[-1]
+        if outputs not in (self.channels, 2 * self.channels):
+            raise ValueError(f"there are {outputs} outputs; expected scales, and means if any, of {self.channels} latents")
+        if self.context:
+            side, first = self.hyper_synthesis[-1], self.context[0]
+            if side.shift is not None or side.kernel.shape[-1] != first.kernel.shape[-1]:
+                raise ValueError(
+                    f"side information has {side.kernel.shape[-1]} channels, which the context's first layer with "
+                    f"{first.kernel.shape[-1]} sums cannot go on from"
+                )
+            if (side.bound() + first.bound()).max(initial=0) >= SUM_LIMIT:
+                raise ValueError("sums of side information and context could overflow int32")
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by path, such as "hyper_synthesis/0/kernel"."""
+        found = {"thresholds": self.thresholds, "channels": np.array(self.channels, np.int32)}
+        if self.latent_shifts is not None:
+            found["latent_shifts"] = self.latent_shifts
+        for part in _PARTS:
+            for i, layer in enumerate(getattr(self, part)):
+                found |= {f"{part}/{i}/{name}": array for name, array in _layer_arrays(layer).items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "IntegerNetworks":
+        """The inverse of `arrays`.
+
+        Raises:
+            ValueError: arrays that are missing, unknown, or make no network.
+        """
+        try:
+            parts = {part: _layers(arrays, part) for part in _PARTS}
+            networks = cls(
+                thresholds=arrays["thresholds"],
+                channels=int(arrays["channels"]),
+                latent_shifts=arrays.get("latent_shifts"),
+                **parts,
+            )
+        except KeyError as error:
+            raise ValueError(f"the integer networks lack the array {error}") from error
+        if unknown := sorted(set(arrays) - set(networks.arrays())):
+            raise ValueError(f"the integer networks have no place for {', '.join(unknown)}")
+        return networks
+
+
+_PARTS = ("hyper_synthesis", "context")
+_ACTIVATIONS = ("none", "relu", "leaky")
+
+
+def _check_chain(layers: tuple[IntegerLayer, ...]) -> None:
+    for before, layer in itertools.pairwise(layers):
+        channels = before.kernel.shape[-1] // before.factor**2
+        if layer.kernel.shape[2] != channels or layer.input_range != before.output_range or before.shift is None:
+            raise ValueError(
+                f"a layer of {layer.kernel.shape[2]} inputs in {layer.input_range} follows one of {channels} outputs "
+                f"in {before.output_range}"
+            )
+
+
+def _layer_arrays(layer: IntegerLayer) -> dict[str, np.ndarray]:
+    """Its arrays, and what else it is as an array of its own: factor, activation and range of inputs."""
+    names = [name for name in ("kernel", "bias", "shift", "tap_bias") if getattr(layer, name) is not None]
+    form = np.array([layer.factor, _ACTIVATIONS.index(layer.activation), *layer.input_range], np.int32)
+    return {name: getattr(layer, name) for name in names} | {"form": form}
+
+
+def _layers(arrays: Mapping[str, np.ndarray], part: str) -> tuple[IntegerLayer, ...]:
+    count = len({path.split("/")[1] for path in arrays if path.startswith(f"{part}/")})
+    return tuple(_layer(arrays, f"{part}/{i}/") for i in range(count))
+
+
+def _layer(arrays: Mapping[str, np.ndarray], prefix: str) -> IntegerLayer:
+    form = arrays[prefix + "form"]
+    if form.shape != (4,) or form[0] not in (1, 2) or form[1] not in range(len(_ACTIVATIONS)):
+        raise ValueError(f"{prefix}form is {form}, which is no form of a layer")
+    factor, activation, low, high = form.tolist()
+    return IntegerLayer(
+        arrays[prefix + "kernel"],
+        arrays[prefix + "bias"],
+        arrays.get(prefix + "shift"),
+        factor,
+        _ACTIVATIONS[activation],
+        arrays.get(prefix + "tap_bias"),
+        (low, high),
+    )
