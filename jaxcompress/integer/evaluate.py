@@ -150,8 +150,6 @@ def _parameters(channels: int, outputs: jax.Array, thresholds: jax.Array) -> Par
 
 def _finish(plan: _Plan, arrays: dict[str, jax.Array], sums: jax.Array) -> jax.Array:
     """Outputs of a layer from its sums."""
-    if "shift" not in arrays:
-        return sums
     if plan.activation == "leaky":
         sums = jnp.where(sums < 0, (sums >> 7) + (sums >> 9) + (sums >> 12), sums)
     x = _shift(sums, arrays["shift"])

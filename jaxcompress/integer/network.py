@@ -48,7 +48,7 @@ class IntegerLayer:
     Attributes:
         kernel: int8 `[k, k, in, out]`, k odd.
         bias: int32 `[out]`.
-        shift: int8 `[out]`, how far sums are shifted right (left where negative); none for sums that are passed on.
+        shift: int8 `[out]`, how far sums are shifted right (left where negative).
         factor: sides grow by it, while channels become `out / factor ** 2`.
         activation: "relu", "leaky", or "none".
         tap_bias: int32 `[k, k, out]`, added where the tap lies inside the picture; or None. What the medians of z add.
@@ -60,7 +60,7 @@ class IntegerLayer:
 
     kernel: np.ndarray
     bias: np.ndarray
-    shift: np.ndarray | None
+    shift: np.ndarray
     factor: int = 1
     activation: str = "none"
     tap_bias: np.ndarray | None = None
@@ -77,9 +77,11 @@ class IntegerLayer:
 
     def _check(self) -> None:
         outputs = self.kernel.shape[-1]
-        expected = {"kernel": (np.int8, self.kernel.shape), "bias": (np.int32, (outputs,))}
-        if self.shift is not None:
-            expected["shift"] = (np.int8, (outputs,))
+        expected = {
+            "kernel": (np.int8, self.kernel.shape),
+            "bias": (np.int32, (outputs,)),
+            "shift": (np.int8, (outputs,)),
+        }
         if self.tap_bias is not None:
             expected["tap_bias"] = (np.int32, (*self.kernel.shape[:2], outputs))
         for name, (dtype, shape) in expected.items():
@@ -92,7 +94,7 @@ class IntegerLayer:
             raise ValueError(f"{outputs} channels cannot be shuffled by a factor of {self.factor}")
         if self.activation not in ("relu", "leaky", "none"):
             raise ValueError(f"activation is {self.activation!r}; expected 'relu', 'leaky' or 'none'")
-        shift = np.zeros(outputs, np.int64) if self.shift is None else self.shift.astype(np.int64)
+        shift = self.shift.astype(np.int64)
         if shift.min(initial=0) < -16 or shift.max(initial=0) > 30:
             raise ValueError(f"shifts go from {shift.min()} to {shift.max()}; expected -16 to 30")
         largest = self.bound() << np.maximum(-shift, 0)
@@ -105,6 +107,11 @@ class IntegerLayer:
         if self.tap_bias is not None:
             constant = constant + np.abs(self.tap_bias.astype(np.int64)).sum((0, 1))
         return self.largest_input * np.abs(self.kernel.astype(np.int64)).sum((0, 1, 2)) + constant
+
+    def output_bound(self) -> np.ndarray:
+        """int64 `[out]`: likewise of what is shifted and not clamped."""
+        shift = self.shift.astype(np.int64)
+        return ((self.bound() << np.maximum(-shift, 0)) >> np.maximum(shift, 0)) + 1
 
     @property
     def largest_input(self) -> int:
@@ -175,12 +182,12 @@ class IntegerNetworks:
             raise ValueError(f"there are {outputs} outputs; expected scales, and means if any, of {self.channels} latents")
         if self.context:
             side, first = self.hyper_synthesis[-1], self.context[0]
-            if side.shift is not None or side.kernel.shape[-1] != first.kernel.shape[-1]:
+            if side.kernel.shape[-1] != first.kernel.shape[-1]:
                 raise ValueError(
                     f"side information has {side.kernel.shape[-1]} channels, which the context's first layer with "
                     f"{first.kernel.shape[-1]} sums cannot go on from"
                 )
-            if (side.bound() + first.bound()).max(initial=0) >= SUM_LIMIT:
+            if (side.output_bound() + first.bound()).max(initial=0) >= SUM_LIMIT:
                 raise ValueError("sums of side information and context could overflow int32")
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -222,7 +229,7 @@ _ACTIVATIONS = ("none", "relu", "leaky")
 def _check_chain(layers: tuple[IntegerLayer, ...]) -> None:
     for before, layer in itertools.pairwise(layers):
         channels = before.kernel.shape[-1] // before.factor**2
-        if layer.kernel.shape[2] != channels or layer.input_range != before.output_range or before.shift is None:
+        if layer.kernel.shape[2] != channels or layer.input_range != before.output_range:
             raise ValueError(
                 f"a layer of {layer.kernel.shape[2]} inputs in {layer.input_range} follows one of {channels} outputs "
                 f"in {before.output_range}"
@@ -249,7 +256,7 @@ def _layer(arrays: Mapping[str, np.ndarray], prefix: str) -> IntegerLayer:
     return IntegerLayer(
         arrays[prefix + "kernel"],
         arrays[prefix + "bias"],
-        arrays.get(prefix + "shift"),
+        arrays[prefix + "shift"],
         factor,
         _ACTIVATIONS[activation],
         arrays.get(prefix + "tap_bias"),

@@ -107,14 +107,14 @@ def _quantize(
     largest = iter(ranges.hidden)
 
     def follow(layer: LinearLayer, signal: _Signal) -> tuple[IntegerLayer, _Signal]:
-        sums, outputs = _hidden_sums([(layer, signal)], next(largest) * margin)
+        sums, outputs = _hidden_sums(layer, signal, next(largest) * margin)
         made = _rounded(layer, signal, sums)
         return made, _Signal(outputs, made.output_range)
 
     def end(layer: LinearLayer, signal: _Signal) -> IntegerLayer:
         count = layer.kernel.shape[-1]
         units = np.where(np.arange(count) < channels, 2.0**-SCALE_BITS, 2.0**-MEAN_BITS)
-        return _rounded(layer, signal, _sums([(layer, signal)], units))
+        return _rounded(layer, signal, _sums(layer, signal, units))
 
     signal = _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians)
     *hidden, last = networks.hyper_synthesis
@@ -128,10 +128,10 @@ def _quantize(
     first, *others, final = networks.context
     shifts = np.maximum(np.ceil(np.log2(ranges.latents * margin * 2**MEAN_BITS / SYMBOL_RANGE[1])), 0)
     latent = _Signal(2.0 ** (shifts - MEAN_BITS), SYMBOL_RANGE)
-    # Side information and context are added, so both count in the same steps.
-    sums, outputs = _hidden_sums([(last, signal), (first, latent)], next(largest) * margin)
-    hyper.append(dataclasses.replace(_rounded(last, signal, sums), shift=None))
+    sums, outputs = _hidden_sums(first, latent, next(largest) * margin)
     context = [_rounded(first, latent, sums)]
+    # What the context's sums are added to counts in their steps.
+    hyper.append(_rounded(last, signal, _sums(last, signal, sums.steps)))
     signal = _Signal(outputs, context[0].output_range)
     for layer in others:
         made, signal = follow(layer, signal)
@@ -140,30 +140,27 @@ def _quantize(
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
 
 
-def _hidden_sums(parts: Sequence[tuple[LinearLayer, _Signal]], largest: np.ndarray) -> tuple[_Sums, np.ndarray]:
-    """Sums of hidden layers that are added, and the steps of their outputs, whose largest values are given."""
-    layer = parts[-1][0]
+def _hidden_sums(layer: LinearLayer, signal: _Signal, largest: np.ndarray) -> tuple[_Sums, np.ndarray]:
+    """Sums of a hidden layer, and the steps of its outputs, whose largest values are given."""
     clamp = {"relu": RELU_RANGE, "leaky": LEAKY_RANGE}[layer.activation][1]
     # A channel that was never seen active may yet become so.
     outputs = np.maximum(largest, _LEAST_RANGE * np.median(largest)) / clamp
     # Nor is an output finer than its sums.
     phases = layer.factor**2
-    outputs = np.maximum(outputs, _largest_weights(parts).reshape(-1, phases).max(-1) / _LARGEST_WEIGHT)
-    sums = _sums(parts, np.repeat(outputs, phases))
-    return sums, outputs
+    outputs = np.maximum(outputs, _largest_weights(layer, signal).reshape(-1, phases).max(-1) / _LARGEST_WEIGHT)
+    return _sums(layer, signal, np.repeat(outputs, phases)), outputs
 
 
-def _sums(parts: Sequence[tuple[LinearLayer, _Signal]], outputs: np.ndarray) -> _Sums:
+def _sums(layer: LinearLayer, signal: _Signal, outputs: np.ndarray) -> _Sums:
     """The finest sums that 8-bit weights and 32-bit biases allow, for outputs of these steps."""
-    bias = np.maximum.reduce([np.abs(_constant(*part)) for part in parts])
-    finest = np.maximum(_largest_weights(parts) / _LARGEST_WEIGHT, bias / _LARGEST_BIAS)
+    finest = np.maximum(_largest_weights(layer, signal) / _LARGEST_WEIGHT, _constant(layer, signal) / _LARGEST_BIAS)
     shifts = np.clip(np.floor(np.log2(outputs / np.maximum(finest, outputs * 2.0**-_LARGEST_SHIFT))), -16, None)
     return _Sums(outputs / 2.0**shifts, shifts.astype(np.int8))
 
 
-def _largest_weights(parts: Sequence[tuple[LinearLayer, _Signal]]) -> np.ndarray:
+def _largest_weights(layer: LinearLayer, signal: _Signal) -> np.ndarray:
     """The largest of each output, float64 `[out]`, if inputs count in their steps."""
-    return np.maximum.reduce([np.abs(_effective(*part)).max((0, 1, 2)) for part in parts])
+    return np.abs(_effective(layer, signal)).max((0, 1, 2))
 
 
 def _effective(layer: LinearLayer, signal: _Signal) -> np.ndarray:
