@@ -1,64 +1,74 @@
-"""Signals to choose ranges by: hyper-latents, and latents for models with context, drawn from a model or from pictures."""
+"""Signals that networks are quantized for: drawn from a model's own distributions, or met while coding pictures."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcompress.entropy import CodingTables
+from jaxcompress.entropy import SCALE_BOUND, CodingTables
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import centered_padding
 
 _SIDE = 8  # of a drawn z
-_SAMPLES = 8
+_CONSTANT = 24
+_INDEPENDENT = 8
 # A drawn y starts without neighbours; after these many rounds neighbours are of the model's own kind.
 _ROUNDS = 6
 
 
-class Ranges(NamedTuple):
-    """The largest signals met, float64 by channel.
+class Signals:
+    """What enters each layer, sample by sample.
 
     Attributes:
-        hidden: of each layer's output, of the hyper-synthesis and then of the context.
-        latents: of y, or None for models without context.
+        hyper: of the hyper-synthesis, by layer and sample: arrays `[h, w, in]`; of the first, symbols of z.
+        context: likewise, of the context; of the first, latents.
     """
 
-    hidden: list[np.ndarray]
-    latents: np.ndarray | None
+    def __init__(self, networks: LinearNetworks, medians: np.ndarray):
+        self._networks = networks
+        self._medians = medians
+        self.hyper: list[list[np.ndarray]] = [[] for _ in networks.hyper_synthesis]
+        self.context: list[list[np.ndarray]] = [[] for _ in networks.context]
+
+    def add(self, z_hat: jax.Array, y: jax.Array) -> None:
+        """Runs the networks on z_hat `[1, h, w, N]` and y `[1, 4 h, 4 w, M]`."""
+        *hidden, side = _run(self._networks.hyper_synthesis, z_hat)
+        _keep(self.hyper, [z_hat - self._medians, *hidden])
+        if self._networks.context:
+            _keep(self.context, [y, *_run(self._networks.context, y, side)[:-1]])
 
 
-def ranges_of_pictures(
+def signals_of_pictures(
     model: CompressionModel, params: Any, networks: LinearNetworks, medians: np.ndarray, images: Sequence[np.ndarray]
-) -> Ranges:
-    """Ranges met while coding pictures, uint8 `[H, W, 3]`."""
-    found = None
+) -> Signals:
+    """Signals met while coding pictures, uint8 `[H, W, 3]`."""
+    found = Signals(networks, medians)
     for image in images:
         padding = centered_padding(*image.shape[:2], model.stride)
         x = np.pad(image, ((padding.top, padding.bottom), (padding.left, padding.right), (0, 0)), mode="edge")
-        x = x.astype(np.float32)[None] / 255
-        y = model.apply({"params": params}, x, method="analysis")
-        z = model.apply({"params": params}, y, method="hyper_analysis")
-        z_hat = jnp.rint(z - medians) + medians
-        found = _join(found, _measure(networks, z_hat, jnp.rint(y)))
+        y: Any = model.apply({"params": params}, x.astype(np.float32)[None] / 255, method="analysis")
+        z: Any = model.apply({"params": params}, y, method="hyper_analysis")
+        found.add(jnp.rint(z - medians) + medians, jnp.rint(y))
     return found
 
 
-def drawn_ranges(
+def drawn_signals(
     networks: LinearNetworks, medians: np.ndarray, z_tables: CodingTables, channels: int, seed: int = 0
-) -> Ranges:
-    """Ranges met where z is drawn from its prior, independently or constant over the picture, and y given z."""
+) -> Signals:
+    """Signals of z drawn from its prior, independently or constant over the picture, and of y drawn given z."""
     rng = np.random.default_rng(seed)
-    found = None
-    for sample in range(_SAMPLES):
-        side = 1 if sample % 2 else _SIDE
+    found = Signals(networks, medians)
+    for sample in range(_CONSTANT + _INDEPENDENT):
+        side = 1 if sample < _CONSTANT else _SIDE
         symbols = np.stack([_draw(rng, z_tables, i, side * side) for i in range(len(medians))], -1)
-        z_hat = jnp.asarray(
-            np.broadcast_to(symbols.reshape(side, side, -1), (_SIDE, _SIDE, len(medians)))[None] + medians, jnp.float32
-        )
-        found = _join(found, _measure(networks, z_hat, _draw_latents(rng, networks, z_hat, channels)))
+        if sample == 0:
+            symbols[:] = 0  # the likeliest picture is flat
+        z = np.broadcast_to(symbols.reshape(side, side, -1), (_SIDE, _SIDE, len(medians)))
+        z_hat = jnp.asarray((z + medians)[None], jnp.float32)
+        found.add(z_hat, _draw_latents(rng, networks, z_hat, channels))
     return found
 
 
@@ -77,19 +87,12 @@ def _draw_latents(rng: np.random.Generator, networks: LinearNetworks, z_hat: jax
     side = _run(networks.hyper_synthesis, z_hat)[-1]
     for _ in range(_ROUNDS):
         scales, means = jnp.split(_run(networks.context, y, side)[-1], 2, axis=-1)
-        y = jnp.rint(jnp.maximum(scales, 0.11) * noise) + means
+        y = jnp.rint(jnp.maximum(scales, SCALE_BOUND) * noise) + means
     return y
 
 
-def _measure(networks: LinearNetworks, z_hat: jax.Array, y: jax.Array) -> Ranges:
-    *hidden, side = _run(networks.hyper_synthesis, z_hat)
-    if networks.context:
-        hidden += _run(networks.context, y, side)[:-1]
-    largest = [np.asarray(signal, np.float64).max((0, 1, 2)) for signal in hidden]
-    return Ranges(largest, np.abs(np.asarray(y, np.float64)).max((0, 1, 2)) if networks.context else None)
-
-
 def _run(layers: Sequence[LinearLayer], x: jax.Array, added: jax.Array | float = 0) -> list[jax.Array]:
+    """What each layer makes of the one before; `added` to the sums of the first."""
     outputs = []
     for layer in layers:
         x = layer.finish(layer.sums(x) + added)
@@ -98,8 +101,6 @@ def _run(layers: Sequence[LinearLayer], x: jax.Array, added: jax.Array | float =
     return outputs
 
 
-def _join(a: Ranges | None, b: Ranges) -> Ranges:
-    if a is None:
-        return b
-    hidden = [np.maximum(*pair) for pair in zip(a.hidden, b.hidden, strict=True)]
-    return Ranges(hidden, None if a.latents is None else np.maximum(a.latents, b.latents))
+def _keep(kept: list[list[np.ndarray]], signals: list[jax.Array]) -> None:
+    for samples, signal in zip(kept, signals, strict=True):
+        samples.append(np.asarray(signal[0]))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxcompress.entropy import bottleneck_medians
-from jaxcompress.integer.calibrate import Ranges, drawn_ranges, ranges_of_pictures
+from jaxcompress.integer.calibrate import Signals, drawn_signals, signals_of_pictures
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks, linear_networks
 from jaxcompress.integer.network import (
     LEAKY_RANGE,
@@ -18,13 +18,14 @@ from jaxcompress.integer.network import (
     IntegerLayer,
     IntegerNetworks,
 )
+from jaxcompress.integer.rounding import moments, round_weights
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
 
 _LARGEST_WEIGHT = 127
 _LARGEST_BIAS = 2**28
 _LARGEST_SHIFT = 24
-# Of the median channel, for a channel that was met with smaller values or none.
+# Of the median channel's range, the least that any channel gets.
 _LEAST_RANGE = 0.05
 # Beyond what was met, ranges leave this much room: clipping costs more than the precision lost.
 _MARGINS = ((16, 1.25), (8, 1.5), (0, 2.0))
@@ -68,12 +69,12 @@ def quantize_entropy(
     networks = linear_networks(model, weights.params)
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float64)
     if count:
-        ranges = ranges_of_pictures(model, weights.params, networks, medians.astype(np.float32), images)
+        signals = signals_of_pictures(model, weights.params, networks, medians.astype(np.float32), images)
     else:
-        ranges = drawn_ranges(networks, medians, weights.tables["entropy_bottleneck"], weights.m)
+        signals = drawn_signals(networks, medians.astype(np.float32), weights.tables["entropy_bottleneck"], weights.m)
     scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
     thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
-    integer = _quantize(networks, ranges, margin, medians, thresholds, weights.m)
+    integer = _quantize(networks, signals, margin, medians, thresholds, weights.m)
     return dataclasses.replace(weights, integer=integer)
 
 
@@ -97,57 +98,57 @@ class _Sums(NamedTuple):
 
 def _quantize(
     networks: LinearNetworks,
-    ranges: Ranges,
+    signals: Signals,
     margin: float,
     medians: np.ndarray,
     thresholds: np.ndarray,
     channels: int,
 ) -> IntegerNetworks:
     """Chooses steps layer after layer, and rounds weights."""
-    largest = iter(ranges.hidden)
 
-    def follow(layer: LinearLayer, signal: _Signal) -> tuple[IntegerLayer, _Signal]:
-        sums, outputs = _hidden_sums(layer, signal, next(largest) * margin)
-        made = _rounded(layer, signal, sums)
-        return made, _Signal(outputs, made.output_range)
+    def hide(layers: Sequence[LinearLayer], seen: list[list[np.ndarray]], signal: _Signal):
+        """Hidden layers, and what leaves them."""
+        made = []
+        for layer, inputs, outputs in zip(layers, seen, seen[1:], strict=False):
+            sums, steps = _hidden_sums(layer, signal, margin * _largest(outputs))
+            made.append(_rounded(layer, signal, sums, inputs))
+            signal = _Signal(steps, made[-1].output_range)
+        return made, signal
 
-    def end(layer: LinearLayer, signal: _Signal) -> IntegerLayer:
+    def end(layer: LinearLayer, seen: list[np.ndarray], signal: _Signal) -> IntegerLayer:
         count = layer.kernel.shape[-1]
         units = np.where(np.arange(count) < channels, 2.0**-SCALE_BITS, 2.0**-MEAN_BITS)
-        return _rounded(layer, signal, _sums(layer, signal, units))
+        return _rounded(layer, signal, _sums(layer, signal, units), seen)
 
-    signal = _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians)
     *hidden, last = networks.hyper_synthesis
-    hyper = []
-    for layer in hidden:
-        made, signal = follow(layer, signal)
-        hyper.append(made)
+    hyper, signal = hide(hidden, signals.hyper, _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians))
     if not networks.context:
-        return IntegerNetworks((*hyper, end(last, signal)), thresholds, channels)
+        return IntegerNetworks((*hyper, end(last, signals.hyper[-1], signal)), thresholds, channels)
 
-    first, *others, final = networks.context
-    shifts = np.maximum(np.ceil(np.log2(ranges.latents * margin * 2**MEAN_BITS / SYMBOL_RANGE[1])), 0)
-    latent = _Signal(2.0 ** (shifts - MEAN_BITS), SYMBOL_RANGE)
-    sums, outputs = _hidden_sums(first, latent, next(largest) * margin)
-    context = [_rounded(first, latent, sums)]
-    # What the context's sums are added to counts in their steps.
-    hyper.append(_rounded(last, signal, _sums(last, signal, sums.steps)))
-    signal = _Signal(outputs, context[0].output_range)
-    for layer in others:
-        made, signal = follow(layer, signal)
-        context.append(made)
-    context.append(end(final, signal))
+    *between, final = networks.context
+    shifts = np.ceil(np.log2(_largest(signals.context[0]) * margin * 2**MEAN_BITS / SYMBOL_RANGE[1]))
+    shifts = np.maximum(shifts, 0)
+    latents = _Signal(2.0 ** (shifts - MEAN_BITS), SYMBOL_RANGE)
+    context, leaving = hide(between, signals.context, latents)
+    context.append(end(final, signals.context[-1], leaving))
+    # What the sums of the context begin with counts in their steps.
+    steps = _hidden_sums(between[0], latents, margin * _largest(signals.context[1]))[0].steps
+    hyper.append(_rounded(last, signal, _sums(last, signal, steps), signals.hyper[-1]))
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
+
+
+def _largest(samples: list[np.ndarray]) -> np.ndarray:
+    """By channel, float64 `[C]`, and at least a part of the median channel's, should one hardly have been active."""
+    largest = np.maximum.reduce([np.abs(sample.astype(np.float64)).max((0, 1)) for sample in samples])
+    return np.maximum(largest, _LEAST_RANGE * np.median(largest))
 
 
 def _hidden_sums(layer: LinearLayer, signal: _Signal, largest: np.ndarray) -> tuple[_Sums, np.ndarray]:
     """Sums of a hidden layer, and the steps of its outputs, whose largest values are given."""
     clamp = {"relu": RELU_RANGE, "leaky": LEAKY_RANGE}[layer.activation][1]
-    # A channel that was never seen active may yet become so.
-    outputs = np.maximum(largest, _LEAST_RANGE * np.median(largest)) / clamp
-    # Nor is an output finer than its sums.
+    # No output is finer than its sums.
     phases = layer.factor**2
-    outputs = np.maximum(outputs, _largest_weights(layer, signal).reshape(-1, phases).max(-1) / _LARGEST_WEIGHT)
+    outputs = np.maximum(largest / clamp, _largest_weights(layer, signal).reshape(-1, phases).max(-1) / _LARGEST_WEIGHT)
     return _sums(layer, signal, np.repeat(outputs, phases)), outputs
 
 
@@ -173,17 +174,38 @@ def _constant(layer: LinearLayer, signal: _Signal) -> np.ndarray:
     return np.abs(layer.bias) + offsets
 
 
-def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums) -> IntegerLayer:
-    kernel = np.rint(_effective(layer, signal) / sums.steps)
+def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums, seen: list[np.ndarray]) -> IntegerLayer:
+    kernel, bias = _effective(layer, signal) / sums.steps, layer.bias / sums.steps
+    exact = [sample / signal.steps for sample in seen]
+    inputs = [np.clip(np.floor(sample + 0.5), *signal.range) for sample in exact]
+    rounded = _rounded_kernel(kernel, layer.factor**2, moments(inputs, len(kernel)))
+    # Rounding of weights and of signals (small negative ones above all, which become 0) leaves outputs' means as they are.
+    bias = bias + _mean(exact) @ kernel.sum((0, 1)) - _mean(inputs) @ rounded.sum((0, 1))
     tap_bias = None
     if signal.offsets is not None:
         tap_bias = np.rint(np.einsum("klio,i->klo", layer.kernel, signal.offsets) / sums.steps).astype(np.int32)
     return IntegerLayer(
-        kernel=np.clip(kernel, -_LARGEST_WEIGHT, _LARGEST_WEIGHT).astype(np.int8),
-        bias=np.rint(layer.bias / sums.steps).astype(np.int32),
+        kernel=rounded.astype(np.int8),
+        bias=np.rint(bias).astype(np.int32),
         shift=sums.shifts,
         factor=layer.factor,
         activation=layer.activation,
         tap_bias=tap_bias,
         input_range=signal.range,
     )
+
+
+def _mean(samples: list[np.ndarray]) -> np.ndarray:
+    """By channel."""
+    return np.concatenate([sample.reshape(-1, sample.shape[-1]) for sample in samples]).mean(0, dtype=np.float64)
+
+
+def _rounded_kernel(kernel: np.ndarray, phases: int, seen: np.ndarray) -> np.ndarray:
+    """Whole numbers for a kernel `[k, k, in, out]`; taps that a phase or a mask leaves out stay 0."""
+    flat = kernel.reshape(-1, kernel.shape[-1])
+    rounded = np.zeros_like(flat)
+    for phase in range(phases):
+        used = np.flatnonzero(flat[:, phase::phases].any(-1))
+        weights = round_weights(flat[used, phase::phases], seen[np.ix_(used, used)], _LARGEST_WEIGHT)
+        rounded[used, phase::phases] = weights
+    return rounded.reshape(kernel.shape)
