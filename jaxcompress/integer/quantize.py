@@ -22,6 +22,8 @@ from jaxcompress.integer.rounding import moments, round_weights
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
 
+# Of latents that the context sees, less, for they are many and what they lose by being coarse counts.
+_LATENT_MARGIN = 1.4
 _LARGEST_WEIGHT = 127
 _LARGEST_BIAS = 2**28
 _LARGEST_SHIFT = 24
@@ -126,7 +128,7 @@ def _quantize(
         return IntegerNetworks((*hyper, end(last, signals.hyper[-1], signal)), thresholds, channels)
 
     *between, final = networks.context
-    shifts = np.ceil(np.log2(_largest(signals.context[0]) * margin * 2**MEAN_BITS / SYMBOL_RANGE[1]))
+    shifts = np.ceil(np.log2(_largest(signals.context[0]) * _LATENT_MARGIN * 2**MEAN_BITS / SYMBOL_RANGE[1]))
     shifts = np.maximum(shifts, 0)
     latents = _Signal(2.0 ** (shifts - MEAN_BITS), SYMBOL_RANGE)
     context, leaving = hide(between, signals.context, latents)
