@@ -16,15 +16,14 @@ on one thread, between the rounds. One thread's share of it, where there are mor
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from arguments import Parser, count, present
 from pictures import pad, read_colour
-from process import Process, ProcessError, measure
-from reference import Reference, start_reference
+from process import Process, measure
+from reference import Reference, running_reference
 from report import format_table, median, median_ratio, write_json
 from tqdm import tqdm
 
@@ -85,7 +84,7 @@ class Case:
         return (together - single / speed["flops"] + 2 * single / speed["bytes"]) / threads
 
 
-def compare(case: Case, reference: Process, floors: Process, threads: int, rounds: int, progress: tqdm) -> dict:
+def compare(case: Case, reference: Reference, floors: Process, threads: int, rounds: int, progress: tqdm) -> dict:
     """Times by row, round by round, and the floors' speeds."""
     rows = case.rows(threads)
     found = {name: [] for name in (ENCODE, DECODE, *rows)} | {"speeds": []}
@@ -133,13 +132,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def prepare(process: Process, folder: Path, options: argparse.Namespace) -> Case:
+def prepare(reference: Reference, options: argparse.Namespace) -> Case:
     """Makes CompressAI compute what both are to code."""
-    reference = Reference(process, folder)
     x = pad(read_colour(options.picture), mode="edge")
-    checkpoint, arrays = options.weights, folder / "arrays.npz"
+    checkpoint, arrays = options.weights, reference.folder / "arrays.npz"
     if checkpoint is None:
-        checkpoint = folder / "random.pth.tar"
+        checkpoint = reference.folder / "random.pth.tar"
         reference.build("mbt2018", *SIZES, x, checkpoint)
     picture = reference.picture_file(x)
     layers = reference.ask("prepare", checkpoint=checkpoint, picture=picture, arrays=arrays)["layers"]
@@ -151,19 +149,15 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs everything and prints a table for each number of threads."""
     options, found = parse(arguments), {}
     floors_script = Path(__file__).with_name("autoregressive_floors.py")
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            start_reference(options.reference, "autoregressive_reference.py") as reference,
-            Process("NumPy", [sys.executable, floors_script], ONE_THREAD) as floors,
-            tqdm(total=3 * options.rounds * len(options.threads), unit="step") as progress,
-        ):
-            versions = reference.ask("hello")
-            case = prepare(reference, Path(folder), options)
-            for threads in options.threads:
-                found[threads] = compare(case, reference, floors, threads, options.rounds, progress)
-    except ProcessError as error:
-        sys.exit(f"autoregressive.py: {error}")
+    with (
+        running_reference(options.reference, "autoregressive_reference.py") as reference,
+        Process("NumPy", [sys.executable, floors_script], ONE_THREAD) as floors,
+        tqdm(total=3 * options.rounds * len(options.threads), unit="step") as progress,
+    ):
+        case = prepare(reference, options)
+        for threads in options.threads:
+            found[threads] = compare(case, reference, floors, threads, options.rounds, progress)
+    versions = reference.versions
     height, width, channels = case.y.shape
     print(f"CompressAI {versions['compressai']}, torch {versions['torch']}; {coder.instruction_sets()[0]}")
     print(f"latent {height}x{width}x{channels}, {2e-9 * case.products:.2f} GFLOP, ", end="")

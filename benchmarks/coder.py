@@ -13,10 +13,9 @@ CompressAI runs live in an environment of its own. Streams are compared: they ha
    in the same rounds by a chain of multiplications. "3 at once" is the batch form with one thread.
 3. Batches from Python, with 1 and 2 threads: ns per symbol of CPU time, all threads together, and of wall time. Only
    an idle machine tells what a second thread gains.
-
 4. The format of many lanes from Python, with one thread, with each set of instructions that this processor has: ns per
-   symbol beside what they should be at most; ratios to CompressAI's core of part 2 and to `coder.encode` and
-   `coder.decode`, in the same rounds; and bytes beside those of CompressAI's format.
+   symbol, median and best round, beside what they should be at most; the time of CompressAI's core of part 2 and of
+   `coder.encode` and `coder.decode` divided by it, in the same rounds; and bytes beside those of CompressAI's format.
 
 Else times are CPU time of the thread. All are medians over rounds; ratios are medians of the ratios of each round. A
 round of a folder of pictures is the sum over its pictures.
@@ -26,8 +25,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from arguments import Parser
@@ -42,8 +39,8 @@ from coder_parts import (
     measure_python,
     python_rows,
 )
-from process import Process, ProcessError
-from reference import start_reference
+from process import Process
+from reference import Reference, running_reference
 from report import format_table, write_json
 from tqdm import tqdm
 
@@ -54,7 +51,7 @@ TITLES = {
     "python": "1. From Python",
     "core": "2. C++ cores",
     "batch": "3. Batches from Python, ns/symbol",
-    "lanes": "4. Lanes from Python; their time is so many times as long with",
+    "lanes": "4. Lanes from Python",
 }
 
 
@@ -86,7 +83,7 @@ def measure_with_core(program: Path, messages: list[Message], rounds: int) -> li
 
 
 def measure_all(
-    workload: str, messages: list[Message], program: Path, reference: Process, rounds: int, progress: tqdm
+    workload: str, messages: list[Message], program: Path, reference: Reference, rounds: int, progress: tqdm
 ) -> tuple[dict[str, list], dict[str, list]]:
     """One workload: its rows of each table, and every round."""
     progress.set_description(workload)
@@ -129,21 +126,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs everything and prints the tables."""
     options = parse(arguments)
     tables, raw = {part: [] for part in TITLES}, {}
-    try:
-        with (
-            tempfile.TemporaryDirectory() as name,
-            start_reference(options.reference, "coder_reference.py") as reference,
-        ):
-            versions, folder = reference.ask("hello"), Path(name)
-            program = build_core(folder)
-            workloads = make_messages(options.weights, options.kodak, reference, folder)
-            with tqdm(total=3 * len(workloads), unit="part") as progress:
-                for workload, messages in workloads.items():
-                    rows, raw[workload] = measure_all(workload, messages, program, reference, options.rounds, progress)
-                    for part, found in rows.items():
-                        tables[part] += found
-    except ProcessError as error:
-        sys.exit(f"coder.py: {error}")
+    with running_reference(options.reference, "coder_reference.py") as reference:
+        versions, program = reference.versions, build_core(reference.folder)
+        workloads = make_messages(options.weights, options.kodak, reference)
+        with tqdm(total=3 * len(workloads), unit="part") as progress:
+            for workload, messages in workloads.items():
+                rows, raw[workload] = measure_all(workload, messages, program, reference, options.rounds, progress)
+                for part, found in rows.items():
+                    tables[part] += found
     print(f"jaxcompress {jaxcompress.__version__}, CompressAI {versions['compressai']}, torch {versions['torch']}")
     print(f"{options.rounds} rounds")
     for part, title in TITLES.items():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from process import Process
+from reference import Reference
 
 from jaxcompress import coder
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
@@ -51,11 +51,9 @@ def draw(name: str, path: Path) -> None:
     np.savez(path, symbols=symbols, indexes=indexes, **arrays)
 
 
-def make_messages(
-    weights: Path | None, pictures: list[Path], reference: Process, folder: Path
-) -> dict[str, list[Message]]:
+def make_messages(weights: Path | None, pictures: list[Path], reference: Reference) -> dict[str, list[Message]]:
     """Messages by workload."""
-    workloads = {}
+    workloads, folder = {}, reference.folder
     for name in RATES:
         draw(name, folder / f"{name}.npz")
         workloads[name] = [Message(folder / f"{name}.npz")]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from coder_messages import Message
 from process import Process, ProcessError, measure
+from reference import Reference
 from report import median
 
 from jaxcompress import coder
@@ -31,7 +32,7 @@ def cpu_time(action: Callable[[], Any]) -> tuple[Any, float]:
 # ---------------------------------------------------------------- 1. from Python
 
 
-def measure_python(message: Message, reference: Process) -> dict[str, float]:
+def measure_python(message: Message, reference: Reference) -> dict[str, float]:
     """Seconds of a round."""
     symbols, indexes, tables, stream = message.symbols, message.indexes, message.tables, message.stream
     _, encode = cpu_time(lambda: coder.encode(symbols, indexes, tables))
@@ -112,17 +113,15 @@ def core_rows(name: str, messages: list[Message], rounds: list[dict[str, float]]
 def lanes_rows(name: str, messages: list[Message], rounds: list[dict[str, float]]) -> list[dict]:
     """Rows of part 4, of rounds that are sums over messages."""
     count = sum(message.symbols.size for message in messages)
-    lanes, compatible = (
-        sum(map(len, streams)) for streams in zip(*((m.lanes, m.stream) for m in messages), strict=True)
-    )
+    lanes, compatible = sum(len(one.lanes) for one in messages), sum(len(one.stream) for one in messages)
     return [
         {
             "workload": f"{name}, {isa}, {direction}",
             "ns/symbol": median(rounds, f"{isa} {direction}") / count,
             "best": min(one[f"{isa} {direction}"] for one in rounds) / count,
             "at most": TARGETS.get(f"{isa} {direction}"),
-            "CompressAI's core": median(rounds, f"reference {direction}", f"{isa} {direction}"),
-            "compatible": median(rounds, f"compatible {direction}", f"{isa} {direction}"),
+            "core of CompressAI/this": median(rounds, f"reference {direction}", f"{isa} {direction}"),
+            "compatible/this": median(rounds, f"compatible {direction}", f"{isa} {direction}"),
             "bytes": lanes,
             "compatible bytes": compatible,
             "% more": 100 * (lanes / compatible - 1),

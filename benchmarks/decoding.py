@@ -10,15 +10,12 @@ median over rounds of CompressAI's time divided by ours.
 
 import argparse
 import os
-import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 from arguments import Parser
 from pictures import pad, read_colour
-from process import ProcessError, measure
-from reference import Reference, start_reference
+from process import measure
+from reference import Reference, running_reference
 from report import format_table, median, median_ratio
 from tqdm import tqdm
 
@@ -80,17 +77,11 @@ def main(arguments: list[str] | None = None) -> None:
     # Before XLA makes its threads, one for each processor; the other process has the same one.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     x = pad(read_colour(options.picture), mode="edge")
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            start_reference(options.reference) as process,
-            tqdm(total=options.rounds * len(options.models), unit="round") as progress,
-        ):
-            versions = process.ask("hello")
-            for model in options.models:
-                rows += compare(Reference(process, Path(folder)), model, x, options.rounds, progress)
-    except ProcessError as error:
-        sys.exit(f"decoding.py: {error}")
+    progress = tqdm(total=options.rounds * len(options.models), unit="round")
+    with running_reference(options.reference) as reference, progress:
+        for model in options.models:
+            rows += compare(reference, model, x, options.rounds, progress)
+    versions = reference.versions
     title = f"CompressAI {versions['compressai']}, torch {versions['torch']}; {options.rounds} rounds, one processor"
     print(format_table(title, rows, ".1f"))
 

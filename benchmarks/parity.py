@@ -19,7 +19,6 @@ pictures; 4 minutes with `--pictures 2`; 2 minutes without `--weights`.
 import argparse
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -29,8 +28,7 @@ from arguments import Parser, count
 from parity_networks import compare_checkpoints, compare_stages
 from parity_strings import compare_strings
 from pictures import pad, read_colour, to_float
-from process import ProcessError
-from reference import Reference, start_reference
+from reference import Reference, running_reference
 from report import Checks, format_table, write_json
 from tqdm import tqdm
 
@@ -164,25 +162,17 @@ def main(arguments: list[str] | None = None) -> int:
     began, checks, tables = time.perf_counter(), Checks(), {}
     pictures = options.kodak[: options.pictures]
     steps = len(random_cases()) + len(options.weights) * len(pictures)
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            start_reference(options.reference) as process,
-            tqdm(total=steps, unit="step") as progress,
-        ):
-            versions = process.ask("hello")
-            print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
-            print(f"CompressAI {versions['compressai']} (expected {COMPRESSAI}), torch {versions['torch']}")
-            reference = Reference(process, Path(folder))
-            found = compare_random(checks, reference, options.kodak, progress)
-            tables["1. Stages: error relative to the largest output"] = found["stages"]
-            tables["2. Checkpoints: CompressAI -> jaxcompress -> CompressAI"] = found["checkpoints"]
-            tables[STRINGS_TITLE] = found["strings"]
-            for checkpoint, weights in options.weights.items():
-                rows = compare_trained(checks, reference, checkpoint, weights, pictures, progress)
-                tables[f"4. Pictures with {checkpoint.name}"] = rows
-    except ProcessError as error:
-        sys.exit(f"parity.py: {error}")
+    with running_reference(options.reference) as reference, tqdm(total=steps, unit="step") as progress:
+        versions = reference.versions
+        print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
+        print(f"CompressAI {versions['compressai']} (expected {COMPRESSAI}), torch {versions['torch']}")
+        found = compare_random(checks, reference, options.kodak, progress)
+        tables["1. Stages: error relative to the largest output"] = found["stages"]
+        tables["2. Checkpoints: CompressAI -> jaxcompress -> CompressAI"] = found["checkpoints"]
+        tables[STRINGS_TITLE] = found["strings"]
+        for checkpoint, weights in options.weights.items():
+            rows = compare_trained(checks, reference, checkpoint, weights, pictures, progress)
+            tables[f"4. Pictures with {checkpoint.name}"] = rows
     for title, rows in tables.items():
         print(format_table(title, rows, ".4f"))
     seconds = time.perf_counter() - began

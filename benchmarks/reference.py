@@ -1,16 +1,15 @@
 """CompressAI in a process of its own, from an environment that has it."""
 
 import base64
+import contextlib
 import dataclasses
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from process import Process
-
-
-def start_reference(environment: Path, script: str = "compressai_worker.py") -> Process:
-    """CompressAI as `compressai_worker.py` serves it, or the script beside it that is named."""
-    return Process("CompressAI", [environment / "bin" / "python", Path(__file__).with_name(script)])
+from process import Process, ProcessError
 
 
 @dataclasses.dataclass
@@ -24,10 +23,11 @@ class Coded:
 
 
 class Reference:
-    """CompressAI's answers, as arrays."""
+    """CompressAI's answers, as arrays; its files lie in a folder that may be used for others too."""
 
     def __init__(self, process: Process, folder: Path):
         self.ask, self.folder = process.ask, folder
+        self.versions = self.ask("hello")
 
     def picture_file(self, x: np.ndarray) -> Path:
         """A file of a picture `[1, H, W, 3]` that the process reads."""
@@ -66,3 +66,16 @@ class Reference:
             "decompress", architecture=architecture, checkpoint=checkpoint, strings=strings, shape=coded.shape
         )
         return answer["cpu"]
+
+
+@contextlib.contextmanager
+def running_reference(environment: Path, script: str = "compressai_worker.py") -> Iterator[Reference]:
+    """CompressAI, served by a script beside this one. If a process fails meanwhile, the program ends with its words."""
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Process("CompressAI", [environment / "bin" / "python", Path(__file__).with_name(script)]) as process,
+        ):
+            yield Reference(process, Path(folder))
+    except ProcessError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")

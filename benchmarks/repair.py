@@ -17,7 +17,6 @@ import argparse
 import logging
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -25,8 +24,8 @@ import jax
 import numpy as np
 from arguments import Parser, count
 from pictures import pad, read_colour
-from process import ProcessError, measure
-from reference import Reference, start_reference
+from process import measure
+from reference import Reference, running_reference
 from report import Checks, format_table, write_json
 from tqdm import tqdm
 
@@ -198,24 +197,16 @@ def main(arguments: list[str] | None = None) -> int:
     theirs, damaged = tables.values()
     pictures, of_each = options.kodak[: options.pictures], options.damaged // len(PARALLEL)
     steps = len(ARCHITECTURES) * len(pictures) * len(ARITHMETICS) + len(PARALLEL) * of_each
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            start_reference(options.reference) as process,
-            tqdm(total=steps, unit="string") as progress,
-        ):
-            versions = process.ask("hello")
-            print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
-            print(f"CompressAI {versions['compressai']}, torch {versions['torch']}")
-            reference = Reference(process, Path(folder))
-            for checkpoint in options.weights:
-                weights = convert.from_pytorch(checkpoint)
-                latents = LatentCoder(weights, weights.model(), progress=False)
-                theirs += decode_theirs(checks, reference, checkpoint, latents, pictures, progress)
-                if weights.architecture in PARALLEL:
-                    damaged += decode_damaged(checks, weights.architecture, latents, pictures, of_each, progress)
-    except ProcessError as error:
-        sys.exit(f"repair.py: {error}")
+    with running_reference(options.reference) as reference, tqdm(total=steps, unit="string") as progress:
+        versions = reference.versions
+        print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
+        print(f"CompressAI {versions['compressai']}, torch {versions['torch']}")
+        for checkpoint in options.weights:
+            weights = convert.from_pytorch(checkpoint)
+            latents = LatentCoder(weights, weights.model(), progress=False)
+            theirs += decode_theirs(checks, reference, checkpoint, latents, pictures, progress)
+            if weights.architecture in PARALLEL:
+                damaged += decode_damaged(checks, weights.architecture, latents, pictures, of_each, progress)
     for title, rows in tables.items():
         print(format_table(title, rows, ".4f"))
     status = checks.conclude(time.perf_counter() - began)
