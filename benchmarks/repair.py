@@ -9,8 +9,9 @@ CompressAI runs live in an environment of its own, with trained weights.
    decodes must be right. Not for models with context, whose tables follow from what is decoded.
 
 Seconds are for all from strings to latents, once everything is compiled: of the clock, which the search is limited by,
-and of the processor, which is what is checked. Run time on one very busy core of a server: 33 minutes for the two
-networks without context.
+and of the processor, which is what is checked. Run time with 24 pictures: 19 minutes of processor time, which were 42
+minutes by the clock on two cores that were shared with several other programs; with `--pictures 2 --damaged 20`, 90
+seconds.
 """
 
 import argparse
