@@ -13,11 +13,6 @@ from ._coding import Buffer, CdfTables, _bytes, _native
 Order = Literal["raster", "wavefront"]
 
 
-def instruction_sets() -> tuple[str, ...]:
-    """What a `ContextModel` can compute with on this processor, the fastest first; the last is "portable"."""
-    return tuple(_rans.instruction_sets())
-
-
 class RepairedLatent(NamedTuple):
     """What `ContextModel.decode_repaired` found.
 
@@ -82,7 +77,7 @@ class ContextModel:
                 table of the smallest that is not below its own scale (which counts as 0.11 if it is less), or the
                 last.
             slope: of the leaky ReLU where its input is negative.
-            isa: one of `instruction_sets`, for tests; the fastest if None. It does not change results.
+            isa: for tests, one of ``instruction_sets("matrix_f32")``; the fastest if None.
 
         Raises:
             ValueError: shapes that do not fit, weights that are not finite, or an `isa` that is not there.
@@ -98,7 +93,7 @@ class ContextModel:
             ],
             float32_array("scale_table", scale_table),
             slope,
-            instruction_sets()[0] if isa is None else isa,
+            isa,
         )
 
     def encode(

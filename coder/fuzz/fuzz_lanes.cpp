@@ -21,7 +21,8 @@
 
 namespace {
 
-using jaxcompress::Isa;
+using jaxcompress::InstructionSet;
+using jaxcompress::Kernel;
 using Bytes = std::vector<std::uint8_t>;
 using Ints = std::vector<std::int32_t>;
 
@@ -112,13 +113,13 @@ Bytes damaged(Bytes stream, Random& random) {
 // The symbols, or nothing for a StreamError.
 template <typename Index>
 std::optional<Ints> decode(const Bytes& stream, std::span<const std::uint8_t> indexes,
-                           const jaxcompress::LaneTables& tables, std::size_t threads, Isa isa) {
+                           const jaxcompress::LaneTables& tables, std::size_t threads, InstructionSet set) {
   // The exact allocations let the address sanitizer see the first byte too many.
   const Bytes exact(stream.begin(), stream.end());
   const std::vector<Index> exact_indexes(indexes.begin(), indexes.end());
   Ints symbols(indexes.size());
   try {
-    jaxcompress::decode_lanes(exact, std::span(exact_indexes), std::span(symbols), tables, threads, isa);
+    jaxcompress::decode_lanes(exact, std::span(exact_indexes), std::span(symbols), tables, threads, set);
     return symbols;
   } catch (const jaxcompress::StreamError&) {
     return std::nullopt;
@@ -142,21 +143,21 @@ void check_case(Random& random) {
   options.lanes = random.one_in(2) ? jaxcompress::kFewLanes : jaxcompress::kManyLanes;
   options.parts = random.one_in(2) ? 1 : 1 + random.below(5);
   options.threads = random.one_in(20) ? 2 : 1;
-  options.isa = Isa::scalar;
+  options.set = InstructionSet::kPortable;
   const Bytes stream = encode(symbols, indexes, tables, options);
   std::vector<Bytes> streams = {stream, damaged(stream, random), damaged(stream, random)};
   std::vector<std::optional<Ints>> expected;
   for (const Bytes& bytes : streams) {
-    expected.push_back(decode<std::uint8_t>(bytes, indexes, tables, options.threads, Isa::scalar));
+    expected.push_back(decode<std::uint8_t>(bytes, indexes, tables, options.threads, InstructionSet::kPortable));
   }
   require(expected.front() == symbols, "round trip");
 
-  for (const Isa isa : jaxcompress::available_isas()) {
-    options.isa = isa;
+  for (const InstructionSet set : jaxcompress::instruction_sets(Kernel::kLanes)) {
+    options.set = set;
     require(encode(symbols, indexes, tables, options) == stream, "every kernel gives the same bytes");
     for (std::size_t i = 0; i < streams.size(); ++i) {
-      const auto bytes = decode<std::uint8_t>(streams[i], indexes, tables, options.threads, isa);
-      const auto ints = decode<std::int32_t>(streams[i], indexes, tables, options.threads, isa);
+      const auto bytes = decode<std::uint8_t>(streams[i], indexes, tables, options.threads, set);
+      const auto ints = decode<std::int32_t>(streams[i], indexes, tables, options.threads, set);
       require(bytes == expected[i] && ints == expected[i], "every kernel gives the same symbols, or an error");
     }
   }
@@ -169,15 +170,15 @@ void check_case(Random& random) {
 
   if (indexes.empty()) return;
   indexes[random.below(indexes.size())] = static_cast<std::uint8_t>(random.int32(4, 255));
-  for (const Isa isa : jaxcompress::available_isas()) {
-    options.isa = isa;
+  for (const InstructionSet set : jaxcompress::instruction_sets(Kernel::kLanes)) {
+    options.set = set;
     try {
       encode(symbols, indexes, tables, options);
       require(false, "an index without a table is an error of the encoder");
     } catch (const std::invalid_argument&) {
     }
     try {
-      decode<std::int32_t>(stream, indexes, tables, 1, isa);
+      decode<std::int32_t>(stream, indexes, tables, 1, set);
       require(false, "an index without a table is an error of the decoder");
     } catch (const std::invalid_argument&) {
     }
@@ -195,6 +196,6 @@ int main(int argc, char** argv) {
   Random random(std::strtoull(argv[2], nullptr, 10));
   for (std::uint64_t i = 0; i < cases; ++i) check_case(random);
   std::printf("%llu cases passed by", static_cast<unsigned long long>(cases));
-  for (const Isa isa : jaxcompress::available_isas()) std::printf(" %s", jaxcompress::isa_name(isa).data());
+  for (const InstructionSet set : jaxcompress::instruction_sets(Kernel::kLanes)) std::printf(" %s", jaxcompress::to_string(set).data());
   std::printf("\n");
 }

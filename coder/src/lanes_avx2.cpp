@@ -1,5 +1,5 @@
 // Rows of lanes with AVX2, eight lanes in a register.
-#include "jaxcompress/lanes_isa.hpp"
+#include "jaxcompress/instruction_sets.hpp"
 
 #if JAXCOMPRESS_X86
 

@@ -1,5 +1,5 @@
 // Rows of lanes with AVX-512 (F, BW, VL), sixteen lanes in a register.
-#include "jaxcompress/lanes_isa.hpp"
+#include "jaxcompress/instruction_sets.hpp"
 
 #if JAXCOMPRESS_X86
 
