@@ -19,6 +19,7 @@ StreamOrder::StreamOrder(const ContextModel& model, const SideInformation& side,
   std::vector<Position> positions;
   for (std::size_t step = 0; step < steps.count(); ++step) {
     steps.list(step, positions);
+    if (positions.empty()) continue;  // wavefronts of a picture that is narrower than they are steep
     begins_.push_back(positions_.size());
     positions_.insert(positions_.end(), positions.begin(), positions.end());
   }

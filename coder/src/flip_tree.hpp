@@ -21,7 +21,7 @@
 
 namespace jaxcompress {
 
-// The positions of one picture in the order of its stream, step after step.
+// The positions of one picture in the order of its stream, step after step; every step has some.
 class StreamOrder {
  public:
   StreamOrder(const ContextModel& model, const SideInformation& side, Order order);

@@ -38,6 +38,8 @@ def run_fuzzer(program, sources, cases, *options):
         ("fuzz_lanes", "address,undefined", 10_000),
         ("fuzz_autoregressive", "address,undefined", 400),
         ("fuzz_autoregressive", "thread", 150),
+        ("fuzz_repair_latents", "address,undefined", 500),
+        ("fuzz_repair_latents", "thread", 100),
     ],
 )
 def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, name, kinds, cases):
