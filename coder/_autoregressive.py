@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _rans
 from ._arrays import float32_array
 from ._coding import Buffer, CdfTables, _bytes, _native
+from ._repair import limits
 
 Order = Literal["raster", "wavefront"]
 
@@ -219,10 +220,8 @@ class ContextModel:
             StreamError: no set was found within the limits, and the message says how many were tried.
             ValueError: shapes that do not fit, side information that is not finite, or limits that are not numbers.
         """
-        if (tries := int(max_tries)) < 0:
-            raise ValueError(f"max_tries is {tries}, expected at least 0")
         arrays = _bytes(data), float32_array("hyper", hyper), _native(tables)
-        return RepairedLatent(*self._native.decode_repaired(*arrays, order, threads, tries, float(max_seconds)))
+        return RepairedLatent(*self._native.decode_repaired(*arrays, order, threads, *limits(max_tries, max_seconds)))
 
     def predict(
         self, y_hat: ArrayLike, hyper: ArrayLike, *, threads: SupportsIndex = 1

@@ -77,7 +77,7 @@ def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, coder_objec
 
 @pytest.mark.skipif("avx2" not in LANES, reason="needs AVX2")
 def test_lanes_of_avx512_on_every_processor(tmp_path, coder_objects):
-    # What AVX-512 does is done in plain C++, and the processor is said to have it, so that this runs where there is none.
+    # What AVX-512 does is done in plain C++, and the processor is said to have it: this runs where there is none.
     kinds = "address,undefined"
     changed = {
         "lanes_avx512": ["-mavx2", "-I", EMULATION],
