@@ -175,12 +175,14 @@ Thresholds around(float scale, Random& random) {
   return {std::nextafter(static_cast<float>(scale * (1 - distance)), 0.0F), scale};
 }
 
-// Two of the scales that a picture has, or others if it has no two that lie apart.
-std::pair<float, float> draw_scales(const Values& scales, Random& random) {
+// Two of the scales that a picture has, often at one position, or others if it has no two that lie apart.
+std::pair<float, float> draw_scales(const Values& scales, std::size_t channels, Random& random) {
   std::pair<float, float> result{0.3F, 1};
   if (scales.empty()) return result;
-  const float one = scales[random.below(scales.size())];
-  const float other = scales[random.below(scales.size())];
+  const std::size_t place = random.below(scales.size());
+  const std::size_t beside = place / channels * channels + random.below(channels);
+  const float one = scales[place];
+  const float other = scales[random.one_in(2) ? beside : random.below(scales.size())];
   if (one > 0.15F && one < 0.9F) result.first = one;
   if (other > 1.01F * result.first && other < 100) result.second = other;
   return result;
@@ -198,7 +200,7 @@ void check_case(Random& random, const CdfTables& tables) {
   Values scales(latent.size()), means(latent.size());
   predict(first, latent, picture.side, 1, scales, means);
 
-  const auto [low, high] = draw_scales(scales, random);
+  const auto [low, high] = draw_scales(scales, drawn.channels, random);
   const Thresholds lows = around(low, random), highs = around(high, random);
   const ContextModel theirs = drawn.model(set, lows.encoder, random.one_in(2) ? highs.encoder : highs.decoder);
   const ContextModel ours = drawn.model(set, lows.decoder, highs.decoder);
