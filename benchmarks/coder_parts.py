@@ -12,7 +12,6 @@ from reference import Reference
 from report import median
 
 from jaxcompress import coder
-from jaxcompress.coder._rans import lane_isas
 
 DIRECTIONS = "encode", "decode"
 FLOOR_CYCLES = 9
@@ -80,7 +79,7 @@ def measure_lanes(message: Message) -> dict[str, float]:
         "compatible encode": lambda: coder.encode(symbols, indexes, tables),
         "compatible decode": lambda: coder.decode(message.stream, indexes, tables),
     }
-    for isa in lane_isas():
+    for isa in coder.instruction_sets("lanes"):
         actions[f"{isa} encode"] = lambda isa=isa: coder.encode_lanes(symbols, indexes, tables, isa=isa)
         actions[f"{isa} decode"] = lambda isa=isa: coder.decode_lanes(message.lanes, indexes, tables, isa=isa)
     found = {}
@@ -126,7 +125,7 @@ def lanes_rows(name: str, messages: list[Message], rounds: list[dict[str, float]
             "compatible bytes": compatible,
             "% more": 100 * (lanes / compatible - 1),
         }
-        for isa in lane_isas()
+        for isa in coder.instruction_sets("lanes")
         for direction in DIRECTIONS
     ]
 

@@ -7,7 +7,7 @@ from jaxcompress import coder
 from jaxcompress.coder import _rans
 
 StreamError = coder.StreamError
-ISAS = _rans.lane_isas()
+ISAS = _rans.instruction_sets("lanes")
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -11,7 +11,7 @@ from jaxcompress import coder
 from jaxcompress.coder import _rans
 
 StreamError = coder.StreamError
-ISAS = _rans.lane_isas()
+ISAS = _rans.instruction_sets("lanes")
 SMALL = coder.CdfTables([[0, 20000, 60000, 65536]], [4], [-1])
 
 
