@@ -16,7 +16,12 @@ EMULATION = Path(__file__).parent / "emulation"
 LANES = instruction_sets("lanes")
 COMPILER = ["g++", "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-I", CODER / "include"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++"),
+    # Whichever comes first compiles the coder.
+    pytest.mark.timeout(1800),
+]
 
 
 def sanitize(kinds):
