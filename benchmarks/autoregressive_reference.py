@@ -1,20 +1,18 @@
 """CompressAI's loop over positions for `autoregressive.py`, in its own environment. It never imports jaxcompress.
 
-Asked and answered as `compressai_worker.py`:
+Asked and answered as in `process.py`:
 
-    {"command": "hello"}, {"command": "build", ...}    see there
+    {"command": "hello"}, {"command": "build", ...}    see `compressai_worker.py`
     {"command": "prepare", checkpoint, picture, arrays}    writes latents, side information, weights and tables
     {"command": "encode", threads}    wall and CPU seconds, bytes of the stream
     {"command": "decode", threads}    wall and CPU seconds, whether it gave the latents of its encoder
 """
 
-import resource
-import time
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from compressai_worker import build, hello, load, read_picture, serve
+from compressai_worker import build, hello, load, read_picture, serve_on_one_thread
+from process import measure
 
 ARCHITECTURE, SIZE, PADDING = "mbt2018", 5, 2
 prepared = {}
@@ -47,20 +45,20 @@ def prepare(checkpoint, picture, arrays):
 
 def encode(threads):
     """The loop of `compress`."""
+    torch.set_num_threads(threads)
     network, y = prepared["network"], F.pad(prepared["y"], (PADDING,) * 4)
-    string, times = measure(threads, lambda: network._compress_ar(y, prepared["hyper"], *sides(), SIZE, PADDING))
+    string, figures = measure(lambda: network._compress_ar(y, prepared["hyper"], *sides(), SIZE, PADDING))
     prepared.update(string=string, y_hat=y)
-    return times | {"bytes": len(string)}
+    return figures | {"bytes": len(string)}
 
 
 def decode(threads):
     """The loop of `decompress`."""
+    torch.set_num_threads(threads)
     network, y_hat = prepared["network"], torch.zeros_like(F.pad(prepared["y"], (PADDING,) * 4))
-    _, times = measure(
-        threads,
-        lambda: network._decompress_ar(prepared["string"], y_hat, prepared["hyper"], *sides(), SIZE, PADDING),
-    )
-    return times | {"same": bool((y_hat - prepared["y_hat"]).abs().max() < 1e-3)}
+    arguments = prepared["string"], y_hat, prepared["hyper"], *sides(), SIZE, PADDING
+    _, figures = measure(lambda: network._decompress_ar(*arguments))
+    return figures | {"same": bool((y_hat - prepared["y_hat"]).abs().max() < 1e-3)}
 
 
 def sides():
@@ -68,15 +66,5 @@ def sides():
     return prepared["y"].shape[-2:]
 
 
-def measure(threads, run):
-    """What `run` returns, and what it took."""
-    torch.set_num_threads(threads)
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-    result = run()
-    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return result, {"wall": ended - began, "cpu": cpu}
-
-
 if __name__ == "__main__":
-    serve({"hello": hello, "build": build, "prepare": prepare, "encode": encode, "decode": decode})
+    serve_on_one_thread({"hello": hello, "build": build, "prepare": prepare, "encode": encode, "decode": decode})

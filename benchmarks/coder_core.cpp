@@ -5,11 +5,11 @@
 // by hardware from the last to the first; the decoder searches each table from its beginning; tables are vectors of
 // vectors.
 //
-//   coder_core MESSAGE ROUNDS
+//   coder_core MESSAGE
 //
-// MESSAGE holds 32-bit integers: rows, width and count, then lengths, offsets, cdf, symbols and indexes. Prints one
-// JSON object: nanoseconds of CPU time per symbol for each contestant and round, a round of each in turn, and of
-// one cycle, by a chain of multiplications that take 3 each.
+// MESSAGE holds 32-bit integers: rows, width and count, then lengths, offsets, cdf, symbols and indexes. For each line
+// of standard input every contestant has its turn, and a line with a JSON object is printed: nanoseconds of CPU time
+// per symbol for each, and of one cycle, by a chain of multiplications that take 3 each.
 #if defined(__linux__)
 #include <malloc.h>
 #endif
@@ -22,6 +22,7 @@
 #include <ctime>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <span>
 #include <string>
 #include <utility>
@@ -200,11 +201,10 @@ struct Contestant {
   const char* name;
   double per_run;
   std::function<void()> code;
-  std::vector<double> times = {};
 };
 
 template <typename Index>
-void run(const Message& message, int rounds) {
+void serve(const Message& message) {
   const jaxcompress::CdfTables tables(message.cdf, message.rows, message.width, message.lengths, message.offsets);
   const ReferenceTables reference(message);
   const std::vector<Index> index_values(message.indexes.begin(), message.indexes.end());
@@ -228,7 +228,7 @@ void run(const Message& message, int rounds) {
   };
 
   const auto count = static_cast<double>(symbols.size());
-  std::vector<Contestant> contestants = {
+  const std::vector<Contestant> contestants = {
       {"cycle", 3.0 * kMultiplications, multiply},
       {"reference encode", count, [&] { reference_encode(message.symbols, message.indexes, reference); }},
       {"encode", count, [&] { jaxcompress::encode_stream(symbols, indexes, tables); }},
@@ -237,29 +237,23 @@ void run(const Message& message, int rounds) {
       {"decode", count, decode},
       {"decode 3 at once", 3 * count, [&] { jaxcompress::decode_batch<Index>(to_decode, tables, 1); }},
   };
-  for (int round = -1; round < rounds; ++round) {
-    for (Contestant& contestant : contestants) {
+  for (std::string line; std::getline(std::cin, line);) {
+    std::string answer;
+    for (const Contestant& contestant : contestants) {
       const double began = cpu_nanoseconds();
       contestant.code();
       const double time = (cpu_nanoseconds() - began) / contestant.per_run;
-      if (round >= 0) contestant.times.push_back(time);  // the first round warms up
+      answer += (answer.empty() ? "{\"" : ", \"") + std::string(contestant.name) + "\": " + std::to_string(time);
     }
+    for (const Ints& one : decoded) require(one == message.symbols);
+    std::cout << answer << '}' << std::endl;
   }
-  for (const Ints& one : decoded) require(one == message.symbols);
-
-  const char* separator = "{";
-  for (const Contestant& contestant : contestants) {
-    std::printf("%s\"%s\": [", separator, contestant.name);
-    for (std::size_t i = 0; i < contestant.times.size(); ++i) std::printf("%s%.5g", i ? ", " : "", contestant.times[i]);
-    separator = "], ";
-  }
-  std::puts("]}");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 2) return 2;
 #if defined(__GLIBC__)
   // Memory once used stays at hand. Else page faults, which have nothing to do with coding, can make up half of the
   // reference encoder's time, whose lists are long.
@@ -267,6 +261,5 @@ int main(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
 #endif
   const Message message = read_message(argv[1]);
-  const int rounds = std::atoi(argv[2]);
-  message.rows <= 256 ? run<std::uint8_t>(message, rounds) : run<std::int32_t>(message, rounds);
+  message.rows <= 256 ? serve<std::uint8_t>(message) : serve<std::int32_t>(message);
 }

@@ -1,6 +1,6 @@
 """CompressAI's coder for `coder.py`, in its own environment. It never imports jaxcompress.
 
-One JSON object on a line of standard input asks, one on standard output answers; arrays travel in .npz files.
+Asked and answered as in `process.py`; arrays travel in .npz files.
 
     {"command": "hello"}                               versions
     {"command": "latents", architecture, checkpoint, pictures, folder}    writes y's symbols of each picture, with all
@@ -9,23 +9,13 @@ One JSON object on a line of standard input asks, one on standard output answers
 """
 
 import hashlib
-import json
-import sys
 import time
-import traceback
 
 import compressai
 import numpy as np
 import torch
-from compressai.models import MeanScaleHyperprior, ScaleHyperprior
+from compressai_worker import CLASSES, hello, serve_on_one_thread
 from PIL import Image
-
-CLASSES = {"bmshj2018-hyperprior": ScaleHyperprior, "mbt2018-mean": MeanScaleHyperprior}
-
-
-def hello():
-    """Versions."""
-    return {"compressai": compressai.__version__, "torch": torch.__version__}
 
 
 def latents(architecture, checkpoint, pictures, folder):
@@ -81,20 +71,5 @@ def code(message):
     return {"seconds": seconds, "digest": hashlib.sha256(stream).hexdigest()}
 
 
-def main():
-    """Answers until standard input ends."""
-    torch.set_num_threads(1)
-    answers, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        request = json.loads(line)
-        command = {"hello": hello, "latents": latents, "code": code}[request.pop("command")]
-        try:
-            with torch.no_grad():
-                answer = command(**request)
-        except Exception:
-            answer = {"error": traceback.format_exc()}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve_on_one_thread({"hello": hello, "latents": latents, "code": code})

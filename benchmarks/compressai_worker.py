@@ -1,9 +1,9 @@
-"""Runs CompressAI for `parity.py`, in its own environment. It never imports jaxcompress.
+"""CompressAI for several benchmarks, in its own environment. It never imports jaxcompress.
 
-One JSON object on a line of standard input asks, one on standard output answers; arrays travel in .npz files and
-networks in .pth.tar files. Arrays keep CompressAI's layout, NCHW.
+Asked and answered as in `process.py`; arrays travel in .npz files and networks in .pth.tar files. Arrays keep
+CompressAI's layout, NCHW.
 
-    {"command": "hello"}                                            version
+    {"command": "hello"}                                            versions
     {"command": "build", architecture, n, m, seed, picture, checkpoint}    writes a random network
     {"command": "code", architecture, checkpoint, picture, arrays, stages, arithmetic} codes a picture with a network
     {"command": "decompress", architecture, checkpoint, strings, shape}    CPU seconds
@@ -11,10 +11,7 @@ networks in .pth.tar files. Arrays keep CompressAI's layout, NCHW.
 
 import base64
 import contextlib
-import json
-import sys
 import time
-import traceback
 
 import compressai
 import numpy as np
@@ -28,6 +25,7 @@ from compressai.models import (
     ScaleHyperprior,
 )
 from compressai.models.google import FactorizedPriorReLU
+from process import serve
 
 CLASSES = {
     "bmshj2018-factorized": FactorizedPrior,
@@ -43,7 +41,7 @@ STAGES = ("g_a", "h_a", "h_s", "context_prediction", "entropy_parameters", "g_s"
 
 def hello():
     """Says which CompressAI this is."""
-    return {"version": compressai.__version__, "torch": torch.__version__}
+    return {"compressai": compressai.__version__, "torch": torch.__version__}
 
 
 # ---------------------------------------------------------------- random networks that behave like trained ones
@@ -253,20 +251,12 @@ def read_picture(path):
     return torch.from_numpy(np.load(path))
 
 
-def serve(commands):
-    """Answers until standard input ends."""
+def serve_on_one_thread(commands):
+    """Answers until standard input ends; without gradients."""
     torch.set_num_threads(1)  # its loop over positions is many times slower when two threads share a busy core
-    answers, sys.stdout = sys.stdout, sys.stderr  # nothing that prints may disturb the answers
-    for line in sys.stdin:
-        request = json.loads(line)
-        command = commands[request.pop("command")]
-        try:
-            with torch.no_grad():
-                answer = command(**request)
-        except Exception:
-            answer = {"error": traceback.format_exc()}
-        print(json.dumps(answer), file=answers, flush=True)
+    torch.set_grad_enabled(False)
+    serve(commands)
 
 
 if __name__ == "__main__":
-    serve({"hello": hello, "build": build, "code": code, "decompress": decompress})
+    serve_on_one_thread({"hello": hello, "build": build, "code": code, "decompress": decompress})

@@ -10,16 +10,13 @@ median over rounds of CompressAI's time divided by ours.
 
 import argparse
 import os
-import statistics
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-from autoregressive import format_table, read_padded
-from parity_reference import Worker, WorkerError
+from arguments import Parser
+from pictures import pad, read_colour
+from process import measure
+from reference import Reference, running_reference
+from report import format_table, median, median_ratio
 from tqdm import tqdm
 
 import jaxcompress
@@ -34,49 +31,29 @@ SIZES = {
 THEIRS, STRINGS, FILE = "CompressAI", "this, the same format", "this, .jxc"
 
 
-def measure(run: Callable) -> float:
-    """CPU seconds."""
-    began = time.process_time()
-    run()
-    return time.process_time() - began
-
-
-def compare(worker: Worker, folder: Path, architecture: str, x: np.ndarray, rounds: int, progress: tqdm) -> list[dict]:
+def compare(reference: Reference, architecture: str, x: np.ndarray, rounds: int, progress: tqdm) -> list[dict]:
     """The rows of an architecture."""
-    checkpoint, picture = folder / f"{architecture}.pth.tar", folder / "picture.npy"
-    n, m = SIZES[architecture]
-    worker.ask("build", architecture=architecture, n=n, m=m, seed=0, picture=picture, checkpoint=checkpoint)
+    checkpoint, (n, m) = reference.folder / f"{architecture}.pth.tar", SIZES[architecture]
+    reference.build(architecture, n, m, x, checkpoint)
     codec = jaxcompress.Codec(convert.from_pytorch(checkpoint))
-    theirs = worker.ask(
-        "code",
-        architecture=architecture,
-        checkpoint=checkpoint,
-        picture=picture,
-        arrays=folder / "arrays.npz",
-        stages=False,
-        arithmetic="default",
-    )
-    coded = {"strings": theirs["strings"], "shape": theirs["shape"]}
-    strings, shape = codec.compress_strings(x.transpose(0, 2, 3, 1))
-    file = codec.compress(np.rint(x[0].transpose(1, 2, 0) * 255).astype(np.uint8))
+    theirs = reference.code(architecture, checkpoint, x)
+    # Ours decodes strings of its own in that format: those of CompressAI may take a search, or be refused.
+    strings, shape = codec.compress_strings(x)
+    file = codec.compress(np.rint(x[0] * 255).astype(np.uint8))
     runs = {STRINGS: lambda: codec.decompress_strings(strings, shape), FILE: lambda: codec.decompress(file)}
     found = {name: [] for name in (THEIRS, *runs)}
     for run in runs.values():
         run()
     for _ in range(rounds):
-        found[THEIRS].append(
-            worker.ask("decompress", architecture=architecture, checkpoint=checkpoint, **coded)["cpu"]
-        )
+        found[THEIRS].append({"cpu": reference.decompress_seconds(architecture, checkpoint, theirs)})
         for name, run in runs.items():
-            found[name].append(measure(run))
+            found[name].append(measure(run)[1])
         progress.update()
     return [
         {
             "": f"{architecture} N={n} M={m}, {name}",
-            "CPU ms": 1e3 * statistics.median(times),
-            "CompressAI/this": ""
-            if name == THEIRS
-            else statistics.median(a / b for a, b in zip(found[THEIRS], times, strict=True)),
+            "CPU ms": 1e3 * median(times, "cpu"),
+            "CompressAI/this": "" if name == THEIRS else median_ratio(found[THEIRS], times, "cpu"),
         }
         for name, times in found.items()
     ]
@@ -84,23 +61,14 @@ def compare(worker: Worker, folder: Path, architecture: str, x: np.ndarray, roun
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads and checks the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="example:\n  python benchmarks/decoding.py --reference compressai-env --picture kodim01.png",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(__doc__, "decoding.py --reference compressai-env --picture kodim01.png")
+    parser.add_reference()
+    parser.add_picture()
+    parser.add_argument(
+        "--models", metavar="NAME", nargs="+", choices=SIZES, default=list(SIZES), help="(default: all)"
     )
-    parser.add_argument("--reference", metavar="DIR", type=Path, required=True, help="environment with CompressAI")
-    parser.add_argument("--picture", metavar="FILE", type=Path, required=True, help="a picture, 768x512 by custom")
-    parser.add_argument("--models", metavar="NAME", nargs="+", choices=SIZES, default=list(SIZES), help="(default: all)")
-    parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
-    options = parser.parse_args(arguments)
-    if not (options.reference / "bin" / "python").exists():
-        parser.error(f"--reference {options.reference} is no virtual environment: it has no bin/python")
-    if not options.picture.exists():
-        parser.error(f"there is no file {options.picture}")
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    return options
+    parser.add_rounds(5)
+    return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -108,21 +76,14 @@ def main(arguments: list[str] | None = None) -> None:
     options, rows = parse(arguments), []
     # Before XLA makes its threads, one for each processor; the other process has the same one.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    x = read_padded(options.picture)
-    with tempfile.TemporaryDirectory() as name:
-        np.save(Path(name) / "picture.npy", x)
-        worker = Worker(options.reference, Path(name))
-        try:
-            versions = worker.ask("hello")
-            with tqdm(total=options.rounds * len(options.models), unit="round") as progress:
-                for model in options.models:
-                    rows += compare(worker, Path(name), model, x, options.rounds, progress)
-        except WorkerError as error:
-            sys.exit(f"decoding.py: {error}")
-        finally:
-            worker.close()
-    title = f"CompressAI {versions['version']}, torch {versions['torch']}; {options.rounds} rounds, one processor"
-    print(format_table(title, rows))
+    x = pad(read_colour(options.picture), mode="edge")
+    progress = tqdm(total=options.rounds * len(options.models), unit="round")
+    with running_reference(options.reference) as reference, progress:
+        for model in options.models:
+            rows += compare(reference, model, x, options.rounds, progress)
+    versions = reference.versions
+    title = f"CompressAI {versions['compressai']}, torch {versions['torch']}; {options.rounds} rounds, one processor"
+    print(format_table(title, rows, ".1f"))
 
 
 if __name__ == "__main__":

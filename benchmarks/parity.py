@@ -17,24 +17,24 @@ pictures; 4 minutes with `--pictures 2`; 2 minutes without `--weights`.
 """
 
 import argparse
-import json
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
+from arguments import Parser, count
 from parity_networks import compare_checkpoints, compare_stages
-from parity_reference import Checks, Reference, Worker, WorkerError
 from parity_strings import compare_strings
+from pictures import pad, read_colour, to_float
+from reference import Reference, running_reference
+from report import Checks, format_table, write_json
 from tqdm import tqdm
 
 import jaxcompress
 from jaxcompress import convert, metrics
-from jaxcompress.codec import BitstreamError, read_picture
-from jaxcompress.files import check_writable, write_file
+from jaxcompress.codec import BitstreamError
 from jaxcompress.models import ARCHITECTURES, sizes
 from jaxcompress.ops import centered_padding
 
@@ -60,15 +60,7 @@ def compare_random(checks: Checks, reference: Reference, pictures: list[Path], p
         progress.set_description(name)
         checkpoint = reference.folder / f"{architecture}-{n}-{m}.pth.tar"
         x = crop_center(read_colour(pictures[seed % len(pictures)]))
-        reference.ask(
-            "build",
-            architecture=architecture,
-            n=n,
-            m=m,
-            seed=seed,
-            picture=reference.picture_file(x),
-            checkpoint=checkpoint,
-        )
+        reference.build(architecture, n, m, x, checkpoint, seed=seed)
         theirs = reference.code(architecture, checkpoint, x, stages=True)
         weights = convert.from_pytorch(checkpoint)
         tables["stages"].append(compare_stages(checks, name, weights, theirs))
@@ -93,11 +85,10 @@ def compare_trained(
         case = f"{name} {path.stem}"
         progress.set_description(case)
         image = read_colour(path)
-        height, width = image.shape[:2]
-        top, bottom, left, right = centered_padding(height, width, 64)
-        x = np.pad(to_float(image), ((0, 0), (top, bottom), (left, right), (0, 0)))
+        x, (height, width) = pad(image), image.shape[:2]
         theirs = reference.code(weights.architecture, checkpoint, x)
         strings = compare_strings(checks, case, codec, x, theirs)
+        top, _, left, _ = centered_padding(height, width, 64)
         their_image = np.rint(theirs.arrays["x_hat"][0, top : top + height, left : left + width] * 255)
         data = codec.compress(image)
         try:
@@ -129,17 +120,6 @@ def compare_trained(
     return [*rows, {"picture": "mean"} | means | identical | dict.fromkeys(list(rows[0])[8:])]
 
 
-def read_colour(path: Path) -> np.ndarray:
-    """A picture as uint8 `[H, W, 3]`."""
-    pixels = read_picture(path).pixels
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
-
-
-def to_float(image: np.ndarray) -> np.ndarray:
-    """A picture as float32 `[1, H, W, 3]` in [0, 1]."""
-    return image[None].astype(np.float32) / np.float32(255)
-
-
 def crop_center(image: np.ndarray) -> np.ndarray:
     """The middle of a picture, float32 `[1, h, w, 3]`; a smaller picture is continued by its mirror image."""
     lacking = [max(0, side - had) for side, had in zip(CROP, image.shape[:2], strict=True)]
@@ -148,112 +128,58 @@ def crop_center(image: np.ndarray) -> np.ndarray:
     return to_float(image[top : top + CROP[0], left : left + CROP[1]])
 
 
-def format_table(title: str, rows: list[dict]) -> str:
-    """Rows under a title, as text."""
-    cells = [list(rows[0]), *([_format(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in cells]
-    return "\n".join(["", title, lines[0], "-" * len(lines[0]), *lines[1:]])
-
-
-def _format(value) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.1e}" if abs(value) < 1e-2 else f"{value:.4f}"
-    return str(value)
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str):
-        """Ends the program."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads and checks the command line; pictures and checkpoints become lists of files."""
-    parser = Parser(
-        description=__doc__,
-        epilog="example:\n  python benchmarks/parity.py --reference compressai-env --kodak kodak --output parity.json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--reference", metavar="DIR", type=Path, required=True, help=f"virtual environment with CompressAI {COMPRESSAI}"
-    )
-    parser.add_argument("--kodak", metavar="DIR", type=Path, required=True, help="folder of .png pictures")
+    """Reads and checks the command line; trained checkpoints become weights by file."""
+    parser = Parser(__doc__, "parity.py --reference compressai-env --kodak kodak --output parity.json")
+    parser.add_reference()
+    parser.add_kodak()
     parser.add_argument(
         "--weights",
         metavar="DIR",
-        type=Path,
+        type=trained,
         help="folder of trained checkpoints, .pth.tar, for part 4 (default: none)",
+        default={},
     )
-    parser.add_argument("--pictures", metavar="N", type=int, help="how many pictures part 4 codes (default: all)")
-    parser.add_argument("--output", metavar="FILE.json", type=Path, help="write everything found here as well")
-    options = parser.parse_args(arguments)
-    if not (options.reference / "bin" / "python").exists():
-        parser.error(f"--reference {options.reference} is no virtual environment: it has no bin/python")
-    if options.pictures is not None and options.pictures < 1:
-        parser.error(f"--pictures is {options.pictures}; expected at least 1")
-    options.images = sorted(options.kodak.glob("*.png"))
-    if not options.images:
-        parser.error(f"there is no .png in --kodak {options.kodak}")
-    checkpoints = sorted(options.weights.glob("*.pth.tar")) if options.weights else []
-    if options.weights and not checkpoints:
-        parser.error(f"there is no .pth.tar in --weights {options.weights}")
+    parser.add_argument("--pictures", metavar="N", type=count, help="how many pictures part 4 codes (default: all)")
+    parser.add_output("--output", "everything found")
+    return parser.parse_args(arguments)
+
+
+def trained(text: str) -> dict[Path, jaxcompress.Weights]:
+    """The checkpoints of a folder."""
+    checkpoints = sorted(Path(text).glob("*.pth.tar"))
+    if not checkpoints:
+        raise argparse.ArgumentTypeError(f"there is no .pth.tar in {text}")
     try:
-        options.trained = {path: convert.from_pytorch(path) for path in checkpoints}
+        return {path: convert.from_pytorch(path) for path in checkpoints}
     except ValueError as error:
-        parser.error(f"--weights: {error}")
-    if options.output:
-        try:
-            check_writable(options.output, overwrite=True)
-        except OSError as error:
-            parser.error(f"--output: {error}")
-    options.error = parser.error
-    return options
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs everything; returns the exit status."""
     options = parse(arguments)
-    began, checks = time.perf_counter(), Checks()
-    pictures = options.images[: options.pictures]
-    steps = len(random_cases()) + len(options.trained) * len(pictures)
-    tables = {}
-    with tempfile.TemporaryDirectory() as folder:
-        worker = Worker(options.reference, Path(folder))
-        try:
-            versions = worker.ask("hello")
-            print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
-            print(f"CompressAI {versions['version']} (expected {COMPRESSAI}), torch {versions['torch']}")
-            reference = Reference(worker, Path(folder))
-            with tqdm(total=steps, unit="step") as progress:
-                found = compare_random(checks, reference, options.images, progress)
-                tables["1. Stages: error relative to the largest output"] = found["stages"]
-                tables["2. Checkpoints: CompressAI -> jaxcompress -> CompressAI"] = found["checkpoints"]
-                tables[STRINGS_TITLE] = found["strings"]
-                for checkpoint, weights in options.trained.items():
-                    rows = compare_trained(checks, reference, checkpoint, weights, pictures, progress)
-                    tables[f"4. Pictures with {checkpoint.name}"] = rows
-        except WorkerError as error:
-            options.error(str(error))
-        finally:
-            worker.close()
+    began, checks, tables = time.perf_counter(), Checks(), {}
+    pictures = options.kodak[: options.pictures]
+    steps = len(random_cases()) + len(options.weights) * len(pictures)
+    with running_reference(options.reference) as reference, tqdm(total=steps, unit="step") as progress:
+        versions = reference.versions
+        print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
+        print(f"CompressAI {versions['compressai']} (expected {COMPRESSAI}), torch {versions['torch']}")
+        found = compare_random(checks, reference, options.kodak, progress)
+        tables["1. Stages: error relative to the largest output"] = found["stages"]
+        tables["2. Checkpoints: CompressAI -> jaxcompress -> CompressAI"] = found["checkpoints"]
+        tables[STRINGS_TITLE] = found["strings"]
+        for checkpoint, weights in options.weights.items():
+            rows = compare_trained(checks, reference, checkpoint, weights, pictures, progress)
+            tables[f"4. Pictures with {checkpoint.name}"] = rows
     for title, rows in tables.items():
-        print(format_table(title, rows))
+        print(format_table(title, rows, ".4f"))
     seconds = time.perf_counter() - began
-    print(f"\n{len(checks.made)} bounds checked, {len(checks.broken())} broken, {seconds:.0f} s")
-    for check in checks.broken():
-        print(f"BROKEN  {check['case']}: {check['what']}: found {_format(check['found'])}, must be {check['limit']}")
-    if options.output:
-        result = {"compressai": versions, "jaxcompress": jaxcompress.__version__, "jax": jax.__version__}
-        result |= {"seconds": seconds, "tables": tables, "checks": checks.made}
-        write_file(options.output, json.dumps(result, indent=1).encode(), overwrite=True)
-    return 1 if checks.broken() else 0
+    status = checks.conclude(seconds)
+    result = {"compressai": versions, "jaxcompress": jaxcompress.__version__, "jax": jax.__version__}
+    write_json(options.output, result | {"seconds": seconds, "tables": tables, "checks": checks.made})
+    return status
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import torch
-from parity_reference import Checks, Coded, Reference
+from reference import Coded, Reference
+from report import Checks
 
 import jaxcompress
 from jaxcompress import convert
@@ -89,6 +90,3 @@ def _equal_tensors(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 def _listed(names) -> str:
     return f" (not: {', '.join(sorted(names)[:5])})" if names else ""
-
-
-# ---------------------------------------------------------------- 3. strings

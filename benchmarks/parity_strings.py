@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 from parity_networks import DEEP_PICTURE_LIMIT, PICTURE_LIMIT, apply_stage
-from parity_reference import Checks, Coded
+from reference import Coded
+from report import Checks
 
 import jaxcompress
 from jaxcompress import coder
@@ -157,6 +158,3 @@ def first_difference(weights, group: str, string: bytes, theirs: dict, margins: 
         except coder.StreamError:
             break
     return float(margins[max(0, start - block) : start + block].min())
-
-
-# ---------------------------------------------------------------- random networks, and trained ones

@@ -1,25 +1,18 @@
 """CompressAI's training step for `training.py`, in its own environment. It never imports jaxcompress.
 
-One JSON object on a line of standard input asks, one on standard output answers:
+Asked and answered as in `process.py`:
 
     {"command": "build", architecture, n, m, batch, crop, threads, device, layout}    versions
     {"command": "step"}    loss; wall and CPU time and page faults of the step; peak memory so far, in kB
 """
 
-import json
-import resource
-import sys
-import time
-import traceback
-
-import compressai
 import numpy as np
 import torch
 from compressai.losses import RateDistortionLoss
-from compressai.models import JointAutoregressiveHierarchicalPriors, ScaleHyperprior
 from compressai.optimizers import net_aux_optimizer
+from compressai_worker import CLASSES, hello
+from process import measure, serve
 
-CLASSES = {"bmshj2018-hyperprior": ScaleHyperprior, "mbt2018": JointAutoregressiveHierarchicalPriors}
 OPTIMIZERS = {"net": {"type": "Adam", "lr": 1e-4}, "aux": {"type": "Adam", "lr": 1e-3}}
 
 built = {}
@@ -38,13 +31,18 @@ def build(architecture, n, m, batch, crop, threads, device, layout):
     built["x"] = torch.from_numpy(x).to(device).contiguous(memory_format=memory)
     built["network"], built["criterion"] = network, RateDistortionLoss(lmbda=0.01)
     built["optimizers"] = net_aux_optimizer(network, OPTIMIZERS)
-    return {"compressai": compressai.__version__, "torch": torch.__version__}
+    return hello()
 
 
 def step():
-    """One step of CompressAI's `examples/train.py`."""
+    """Runs and measures a step."""
+    loss, figures = measure(run_step)
+    return {"loss": loss, **figures}
+
+
+def run_step():
+    """One step of CompressAI's `examples/train.py`, to the end; its loss."""
     network, x, optimizers = built["network"], built["x"], built["optimizers"]
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     optimizers["net"].zero_grad()
     optimizers["aux"].zero_grad()
     loss = built["criterion"](network(x), x)["loss"]
@@ -56,24 +54,8 @@ def step():
     optimizers["aux"].step()
     if x.is_cuda:
         torch.cuda.synchronize()
-    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    faults, peak = after.ru_minflt - before.ru_minflt, after.ru_maxrss
-    return {"loss": loss.item(), "wall": ended - began, "cpu": cpu, "faults": faults, "peak": peak}
-
-
-def main():
-    """Answers until standard input ends."""
-    answers, sys.stdout = sys.stdout, sys.stderr  # nothing that prints may disturb the answers
-    for line in sys.stdin:
-        request = json.loads(line)
-        command = {"build": build, "step": step}[request.pop("command")]
-        try:
-            answer = command(**request)
-        except Exception:
-            answer = {"error": traceback.format_exc()}
-        print(json.dumps(answer), file=answers, flush=True)
+    return loss.item()
 
 
 if __name__ == "__main__":
-    main()
+    serve({"build": build, "step": step})

@@ -16,8 +16,9 @@ so a container that must know adds a checksum. Where a few indexes may differ fr
 `decode_repaired` searches for those that let the stream end as it must.
 """
 
-from ._autoregressive import ContextModel, RepairedLatent, instruction_sets
+from ._autoregressive import ContextModel, RepairedLatent
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
+from ._instruction_sets import instruction_sets
 from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
 from ._repair import Repaired, decode_repaired

@@ -9,13 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import _rans
 from ._arrays import float32_array
 from ._coding import Buffer, CdfTables, _bytes, _native
+from ._repair import limits
 
 Order = Literal["raster", "wavefront"]
-
-
-def instruction_sets() -> tuple[str, ...]:
-    """What a `ContextModel` can compute with on this processor, the fastest first; the last is "portable"."""
-    return tuple(_rans.instruction_sets())
 
 
 class RepairedLatent(NamedTuple):
@@ -82,7 +78,7 @@ class ContextModel:
                 table of the smallest that is not below its own scale (which counts as 0.11 if it is less), or the
                 last.
             slope: of the leaky ReLU where its input is negative.
-            isa: one of `instruction_sets`, for tests; the fastest if None. It does not change results.
+            isa: for tests, one of ``instruction_sets("matrix_f32")``; the fastest if None.
 
         Raises:
             ValueError: shapes that do not fit, weights that are not finite, or an `isa` that is not there.
@@ -98,7 +94,7 @@ class ContextModel:
             ],
             float32_array("scale_table", scale_table),
             slope,
-            instruction_sets()[0] if isa is None else isa,
+            isa,
         )
 
     def encode(
@@ -224,10 +220,8 @@ class ContextModel:
             StreamError: no set was found within the limits, and the message says how many were tried.
             ValueError: shapes that do not fit, side information that is not finite, or limits that are not numbers.
         """
-        if (tries := int(max_tries)) < 0:
-            raise ValueError(f"max_tries is {tries}, expected at least 0")
         arrays = _bytes(data), float32_array("hyper", hyper), _native(tables)
-        return RepairedLatent(*self._native.decode_repaired(*arrays, order, threads, tries, float(max_seconds)))
+        return RepairedLatent(*self._native.decode_repaired(*arrays, order, threads, *limits(max_tries, max_seconds)))
 
     def predict(
         self, y_hat: ArrayLike, hyper: ArrayLike, *, threads: SupportsIndex = 1

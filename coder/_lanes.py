@@ -37,8 +37,7 @@ def encode_lanes(
         threads: how many threads may share the parts. The stream is the same for any number.
         parts: 1 to 128, into which the symbols are cut so that threads can share them here and in decoding.
             None for one part for each 131072 symbols.
-        isa: for tests, the instructions to use: "avx512", "avx2" or "scalar", as far as the processor has them.
-            The stream is the same for all. None for the best.
+        isa: for tests, one of ``instruction_sets("lanes")``; the fastest if None. The stream is the same for all.
 
     Returns:
         The stream.

@@ -27,7 +27,7 @@ class ContextModel:
         layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
         scale_table: NDArray[np.float32],
         slope: float,
-        isa: str,
+        isa: str | None,
     ) -> None: ...
     def encode(
         self,
@@ -71,7 +71,7 @@ def encode_batch(
 def decode_batch(
     streams: list[bytes], indexes: list[NDArray], tables: CdfTables, threads: int
 ) -> list[NDArray[np.int32]]: ...
-def instruction_sets() -> list[str]: ...
+def instruction_sets(kernel: str) -> list[str]: ...
 def pmf_to_cdf(pmf: NDArray[np.float32], precision: SupportsIndex) -> NDArray[np.int32]: ...
 def decode_repaired(
     data: bytes,
@@ -87,7 +87,6 @@ def decode_repaired(
 class LaneTables:
     def __init__(self, tables: CdfTables) -> None: ...
 
-def lane_isas() -> list[str]: ...
 def encode_lanes(
     symbols: NDArray[np.int32],
     indexes: NDArray[np.uint8] | NDArray[np.int32],

@@ -1,5 +1,6 @@
 """Decoding with indexes of which a few may be others than the encoder's."""
 
+import math
 from typing import NamedTuple, SupportsIndex
 
 import numpy as np
@@ -65,13 +66,25 @@ def decode_repaired(
             decoded in two ways, a single candidate apart.
         ValueError: arguments that are not as above.
     """
-    if (tries := int(max_tries)) < 0:
-        raise ValueError(f"max_tries is {tries}, expected at least 0")
     doubts = doubt_arrays(candidates, alternatives, distances)
     found = _rans.decode_repaired(
-        _bytes(data), index_array("indexes", indexes), _native(tables), *doubts, tries, float(max_seconds)
+        _bytes(data), index_array("indexes", indexes), _native(tables), *doubts, *limits(max_tries, max_seconds)
     )
     return Repaired(*found)
+
+
+def limits(max_tries: SupportsIndex, max_seconds: float) -> tuple[int, float]:
+    """The limits of a search as numbers.
+
+    Raises:
+        ValueError: tries below 0, or seconds that are not a number.
+    """
+    tries, seconds = int(max_tries), float(max_seconds)
+    if tries < 0:
+        raise ValueError(f"max_tries is {tries}, expected at least 0")
+    if math.isnan(seconds):
+        raise ValueError("max_seconds is not a number")
+    return tries, seconds
 
 
 def doubt_arrays(

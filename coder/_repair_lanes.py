@@ -3,6 +3,7 @@
 import heapq
 import time
 from collections.abc import Iterator
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,7 @@ from ._arrays import index_array
 from ._coding import Buffer, CdfTables
 from ._lanes import decode_lanes
 from ._rans import StreamError
-from ._repair import Repaired, doubt_arrays
+from ._repair import Repaired, doubt_arrays, limits
 
 
 def decode_lanes_repaired(
@@ -22,30 +23,14 @@ def decode_lanes_repaired(
     alternatives: ArrayLike,
     distances: ArrayLike,
     *,
-    max_tries: int = 10_000,
+    max_tries: SupportsIndex = 10_000,
     max_seconds: float = 1.0,
 ) -> Repaired:
     """Decodes a stream of `encode_lanes` although a few indexes may be others than its encoder had.
 
-    As `decode_repaired`, with the same arguments, but every set is decoded from the beginning: the lanes fail at their
-    ends only, and are fast.
-
-    Args:
-        data: the stream, bytes or anything like it.
-        indexes: as for `decode_lanes`.
-        tables: as for `decode_lanes`.
-        candidates: [K] integers: positions in the flattened indexes, different from each other.
-        alternatives: [K] integers: the index that each of them may have been.
-        distances: [K] real numbers, at least 0: how far each is from the edge, in any unit.
-        max_tries: tries before it gives up.
-        max_seconds: likewise, seconds by the clock.
-
-    Returns:
-        See `Repaired`.
-
-    Raises:
-        StreamError: no set was found within the limits; the message says how many were tried.
-        ValueError: arguments that are not as above.
+    Arguments, result and errors are those of `decode_repaired`, but for three things. Every set is decoded from the
+    beginning, since lanes are fast and fail at their ends only. There may be any number of candidates. And the first
+    set with which the stream decodes is taken, without a look at whether it can be decoded in two ways.
     """
     indexes = index_array("indexes", indexes)
     positions, others, values = doubt_arrays(candidates, alternatives, distances)
@@ -56,11 +41,12 @@ def decode_lanes_repaired(
     ):
         if array.shape != positions.shape or not valid.all():
             raise ValueError(f"{name} is {array}, which does not fit {indexes.size} indexes and {len(tables)} tables")
+    most_tries, most_seconds = limits(max_tries, max_seconds)
     began = time.perf_counter()
     first: StreamError | None = None
     why = "which are all there are"
     for tries, chosen in enumerate(_subsets(values.tolist())):
-        if tries > max_tries or (tries and time.perf_counter() - began > max_seconds):
+        if tries > most_tries or (tries and time.perf_counter() - began > most_seconds):
             tries, why = tries - 1, "the limit"
             break
         tried = indexes.copy()

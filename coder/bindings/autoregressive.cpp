@@ -1,11 +1,10 @@
-// Autoregressive coding for Python. What is said in module.cpp of arrays holds here too.
-#include "autoregressive.hpp"
-
+// Autoregressive coding for Python.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -14,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "instruction_sets.hpp"
 #include "jaxcompress/autoregressive.hpp"
 #include "jaxcompress/context_model.hpp"
 #include "jaxcompress/errors.hpp"
@@ -26,52 +28,36 @@ using namespace pybind11::literals;
 namespace jaxcompress {
 namespace {
 
-using Array = py::array_t<float, py::array::c_style>;
+using Floats = Array<float>;
 
-std::span<const float> view(const Array& array) { return {array.data(), static_cast<std::size_t>(array.size())}; }
-
-std::size_t side(const Array& array, py::ssize_t axis) { return static_cast<std::size_t>(array.shape(axis)); }
+std::size_t side(const Floats& array, py::ssize_t axis) { return static_cast<std::size_t>(array.shape(axis)); }
 
 // The shape as Python writes it.
-std::string shape_of(const Array& array) { return py::str(array.attr("shape")); }
+std::string shape_of(const Floats& array) { return py::str(array.attr("shape")); }
 
-void check_dimensions(std::string_view name, const Array& array, py::ssize_t dimensions, std::string_view expected) {
+void check_dimensions(std::string_view name, const Floats& array, py::ssize_t dimensions, std::string_view expected) {
   if (array.ndim() == dimensions) return;
   throw std::invalid_argument(concat(name, " has shape ", shape_of(array), ", expected ", expected));
 }
 
-InstructionSet instruction_set(const std::string& name) {
-  std::string names;
-  for (const InstructionSet set : instruction_sets()) {
-    if (to_string(set) == name) return set;
-    names += concat(names.empty() ? "" : ", ", to_string(set));
-  }
-  throw std::invalid_argument(concat("isa is '", name, "', expected one that this processor has: ", names));
-}
-
-std::vector<std::string> instruction_set_names() {
-  std::vector<std::string> names;
-  for (const InstructionSet set : instruction_sets()) names.emplace_back(to_string(set));
-  return names;
-}
-
-std::shared_ptr<ContextModel> make_model(const Array& context_kernel, const Array& context_bias,
-                                         const std::vector<std::pair<Array, Array>>& layers, const Array& scale_table,
-                                         float slope, const std::string& isa) {
+std::shared_ptr<ContextModel> make_model(const Floats& context_kernel, const Floats& context_bias,
+                                         const std::vector<std::pair<Floats, Floats>>& layers, const Floats& scale_table,
+                                         float slope, const std::optional<std::string>& isa) {
   check_dimensions("context_kernel", context_kernel, 4, "[k, k, M, outputs]");
   if (context_kernel.shape(0) != context_kernel.shape(1)) {
     throw std::invalid_argument(
         concat("context_kernel has shape ", shape_of(context_kernel), ", expected two equal sides"));
   }
   const std::size_t size = side(context_kernel, 0);
-  const ContextModel::Weights context{view(context_kernel), view(context_bias),
+  const ContextModel::Weights context{view<float>(context_kernel), view<float>(context_bias),
                                       size * size * side(context_kernel, 2), side(context_kernel, 3)};
   std::vector<ContextModel::Weights> weights;
   for (const auto& [kernel, bias] : layers) {
     check_dimensions(concat("the kernel of layers[", weights.size(), "]"), kernel, 2, "[inputs, outputs]");
-    weights.push_back({view(kernel), view(bias), side(kernel, 0), side(kernel, 1)});
+    weights.push_back({view<float>(kernel), view<float>(bias), side(kernel, 0), side(kernel, 1)});
   }
-  return std::make_shared<ContextModel>(size, context, weights, view(scale_table), slope, instruction_set(isa));
+  return std::make_shared<ContextModel>(size, context, weights, view<float>(scale_table), slope,
+                                        find_instruction_set(Kernel::kMatrixF32, isa));
 }
 
 Order order_of(const std::string& name) {
@@ -80,16 +66,16 @@ Order order_of(const std::string& name) {
   throw std::invalid_argument(concat("order is '", name, "', expected 'raster' or 'wavefront'"));
 }
 
-std::vector<SideInformation> side_information(const std::vector<Array>& hypers) {
+std::vector<SideInformation> side_information(const std::vector<Floats>& hypers) {
   std::vector<SideInformation> sides;
-  for (const Array& hyper : hypers) {
+  for (const Floats& hyper : hypers) {
     check_dimensions("hyper", hyper, 3, "[h, w, C]");
-    sides.push_back({side(hyper, 0), side(hyper, 1), view(hyper)});
+    sides.push_back({side(hyper, 0), side(hyper, 1), view<float>(hyper)});
   }
   return sides;
 }
 
-void check_latent(const Array& latent, const Array& hyper, const ContextModel& model) {
+void check_latent(const Floats& latent, const Floats& hyper, const ContextModel& model) {
   if (latent.ndim() == 3 && latent.shape(0) == hyper.shape(0) && latent.shape(1) == hyper.shape(1) &&
       side(latent, 2) == model.channels()) {
     return;
@@ -103,14 +89,14 @@ std::size_t count_of(std::int64_t threads) {
   return static_cast<std::size_t>(threads);
 }
 
-std::vector<py::bytes> encode_arrays(const ContextModel& model, const std::vector<Array>& latents,
-                                     const std::vector<Array>& hypers, const CdfTables& tables,
+std::vector<py::bytes> encode_arrays(const ContextModel& model, const std::vector<Floats>& latents,
+                                     const std::vector<Floats>& hypers, const CdfTables& tables,
                                      const std::string& order, std::int64_t threads) {
   const auto sides = side_information(hypers);
   std::vector<std::span<const float>> views;
-  for (const Array& latent : latents) {
+  for (const Floats& latent : latents) {
     if (views.size() < hypers.size()) check_latent(latent, hypers[views.size()], model);
-    views.push_back(view(latent));
+    views.push_back(view<float>(latent));
   }
   std::vector<std::vector<std::uint8_t>> streams;
   {
@@ -120,25 +106,22 @@ std::vector<py::bytes> encode_arrays(const ContextModel& model, const std::vecto
     streams = encode_latents(model, views, sides, tables, stream_order, count);
   }
   std::vector<py::bytes> result;
-  for (const auto& stream : streams) result.emplace_back(reinterpret_cast<const char*>(stream.data()), stream.size());
+  for (const auto& stream : streams) result.push_back(to_bytes(stream));
   return result;
 }
 
-std::vector<Array> decode_arrays(const ContextModel& model, const std::vector<py::bytes>& streams,
-                                 const std::vector<Array>& hypers, const CdfTables& tables, const std::string& order,
+std::vector<Floats> decode_arrays(const ContextModel& model, const std::vector<py::bytes>& streams,
+                                 const std::vector<Floats>& hypers, const CdfTables& tables, const std::string& order,
                                  std::int64_t threads) {
   const auto sides = side_information(hypers);
   std::vector<std::span<const std::uint8_t>> views;
-  for (const py::bytes& stream : streams) {
-    const std::string_view text = stream;
-    views.emplace_back(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-  }
-  std::vector<Array> latents;
+  for (const py::bytes& stream : streams) views.push_back(view(stream));
+  std::vector<Floats> latents;
   std::vector<std::span<float>> targets;
-  for (const Array& hyper : hypers) {
+  for (const Floats& hyper : hypers) {
     latents.emplace_back(std::vector<py::ssize_t>{hyper.shape(0), hyper.shape(1),
                                                   static_cast<py::ssize_t>(model.channels())});
-    targets.emplace_back(latents.back().mutable_data(), static_cast<std::size_t>(latents.back().size()));
+    targets.push_back(mutable_view(latents.back()));
   }
   const Order stream_order = order_of(order);
   const std::size_t count = count_of(threads);
@@ -147,15 +130,14 @@ std::vector<Array> decode_arrays(const ContextModel& model, const std::vector<py
   return latents;
 }
 
-std::tuple<Array, py::array_t<std::int64_t>, std::size_t> decode_repaired_array(
-    const ContextModel& model, const py::bytes& stream, const Array& hyper, const CdfTables& tables,
+std::tuple<Floats, Array<std::int64_t>, std::size_t> decode_repaired_array(
+    const ContextModel& model, const py::bytes& stream, const Floats& hyper, const CdfTables& tables,
     const std::string& order, std::int64_t threads, std::size_t max_tries, double max_seconds) {
   const auto sides = side_information({hyper});
-  const std::string_view text = stream;
-  const std::span data(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  const auto data = view(stream);
   const auto channels = static_cast<py::ssize_t>(model.channels());
-  Array latent(std::vector<py::ssize_t>{hyper.shape(0), hyper.shape(1), channels});
-  const std::span<float> target(latent.mutable_data(), static_cast<std::size_t>(latent.size()));
+  Floats latent(std::vector<py::ssize_t>{hyper.shape(0), hyper.shape(1), channels});
+  const auto target = mutable_view(latent);
   const Order stream_order = order_of(order);
   const std::size_t count = count_of(threads);
   LatentRepair repair;
@@ -164,7 +146,7 @@ std::tuple<Array, py::array_t<std::int64_t>, std::size_t> decode_repaired_array(
     repair = decode_latents_repaired(model, data, sides.front(), tables, stream_order, count,
                                      {.tries = max_tries, .seconds = max_seconds}, target);
   }
-  py::array_t<std::int64_t> flipped({static_cast<py::ssize_t>(repair.flipped.size()), py::ssize_t{3}});
+  Array<std::int64_t> flipped({static_cast<py::ssize_t>(repair.flipped.size()), py::ssize_t{3}});
   std::int64_t* next = flipped.mutable_data();
   for (const auto& [row, column, channel] : repair.flipped) {
     for (const std::size_t value : {row, column, channel}) *next++ = static_cast<std::int64_t>(value);
@@ -172,18 +154,15 @@ std::tuple<Array, py::array_t<std::int64_t>, std::size_t> decode_repaired_array(
   return {latent, flipped, repair.tries};
 }
 
-std::pair<Array, Array> predict_array(const ContextModel& model, const Array& latent, const Array& hyper,
+std::pair<Floats, Floats> predict_array(const ContextModel& model, const Floats& latent, const Floats& hyper,
                                       std::int64_t threads) {
   const auto sides = side_information({hyper});
   check_latent(latent, hyper, model);
   const std::vector<py::ssize_t> shape(latent.shape(), latent.shape() + latent.ndim());
-  std::pair<Array, Array> result{Array(shape), Array(shape)};
-  const auto target = [](Array& array) {
-    return std::span<float>(array.mutable_data(), static_cast<std::size_t>(array.size()));
-  };
-  const auto scales = target(result.first);
-  const auto means = target(result.second);
-  const auto values = view(latent);
+  std::pair<Floats, Floats> result{Floats(shape), Floats(shape)};
+  const auto scales = mutable_view(result.first);
+  const auto means = mutable_view(result.second);
+  const auto values = view<float>(latent);
   const std::size_t count = count_of(threads);
   py::gil_scoped_release release;
   predict(model, values, sides.front(), count, scales, means);
@@ -193,8 +172,6 @@ std::pair<Array, Array> predict_array(const ContextModel& model, const Array& la
 }  // namespace
 
 void bind_autoregressive(py::module_& module) {
-  module.def("instruction_sets", &instruction_set_names);
-
   py::class_<ContextModel, std::shared_ptr<ContextModel>>(module, "ContextModel")
       .def(py::init(&make_model), "context_kernel"_a.noconvert(), "context_bias"_a.noconvert(), "layers"_a.noconvert(),
            "scale_table"_a.noconvert(), "slope"_a, "isa"_a)

@@ -1,6 +1,4 @@
-// The format of many lanes for Python; as in module.cpp, the friendly checks are in Python.
-#include "jaxcompress/lanes.hpp"
-
+// The format of many lanes for Python; the friendly checks are in Python.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -9,8 +7,12 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "instruction_sets.hpp"
+#include "jaxcompress/lanes.hpp"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
@@ -18,49 +20,33 @@ using namespace pybind11::literals;
 namespace jaxcompress {
 namespace {
 
-template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
-
-template <typename T>
-std::span<const T> view(const Array<T>& array) {
-  return {array.data(), static_cast<std::size_t>(array.size())};
-}
-
-Isa chosen_isa(const std::optional<std::string>& name) { return name ? find_isa(*name) : best_isa(); }
-
-std::vector<std::string> isa_names() {
-  std::vector<std::string> names;
-  for (const Isa isa : available_isas()) names.emplace_back(isa_name(isa));
-  return names;
-}
-
 template <typename Index>
 py::bytes encode_array(const Array<std::int32_t>& symbols, const Array<Index>& indexes, const LaneTables& tables,
                        std::size_t lanes, std::optional<std::size_t> parts, std::size_t threads,
                        const std::optional<std::string>& isa) {
-  const auto symbol_view = view(symbols);
-  const auto index_view = view(indexes);
-  const LaneOptions options{lanes, parts.value_or(lane_parts(symbol_view.size())), threads, chosen_isa(isa)};
+  const auto symbol_view = view<std::int32_t>(symbols);
+  const auto index_view = view<Index>(indexes);
+  const LaneOptions options{lanes, parts.value_or(lane_parts(symbol_view.size())), threads,
+                            find_instruction_set(Kernel::kLanes, isa)};
   std::vector<std::uint8_t> stream;
   {
     py::gil_scoped_release release;
     stream = encode_lanes(symbol_view, index_view, tables, options);
   }
-  return {reinterpret_cast<const char*>(stream.data()), stream.size()};
+  return to_bytes(stream);
 }
 
 template <typename Index>
 Array<std::int32_t> decode_array(const py::bytes& data, const Array<Index>& indexes, const LaneTables& tables,
                                  std::size_t threads, const std::optional<std::string>& isa) {
-  const std::string_view text = data;
-  const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   Array<std::int32_t> symbols(std::vector<py::ssize_t>(indexes.shape(), indexes.shape() + indexes.ndim()));
-  const auto index_view = view(indexes);
-  const std::span symbol_view(symbols.mutable_data(), static_cast<std::size_t>(symbols.size()));
-  const Isa chosen = chosen_isa(isa);
+  const auto index_view = view<Index>(indexes);
+  const auto bytes = view(data);
+  const auto symbol_view = mutable_view(symbols);
+  const InstructionSet set = find_instruction_set(Kernel::kLanes, isa);
   {
     py::gil_scoped_release release;
-    decode_lanes(bytes, index_view, symbol_view, tables, threads, chosen);
+    decode_lanes(bytes, index_view, symbol_view, tables, threads, set);
   }
   return symbols;
 }
@@ -77,7 +63,6 @@ void bind_index_type(py::module_& module) {
 
 void bind_lanes(py::module_& module) {
   py::class_<LaneTables>(module, "LaneTables").def(py::init<const CdfTables&>(), "tables"_a, py::keep_alive<1, 2>());
-  module.def("lane_isas", &isa_names);
   bind_index_type<std::uint8_t>(module);
   bind_index_type<std::int32_t>(module);
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "arrays.hpp"
-#include "autoregressive.hpp"
+#include "bind.hpp"
 #include "jaxcompress/errors.hpp"
 #include "jaxcompress/pmf.hpp"
 
@@ -14,11 +14,6 @@ namespace py = pybind11;
 using namespace pybind11::literals;
 
 namespace jaxcompress {
-
-void bind_rans(py::module_& module);
-void bind_repair(py::module_& module);
-void bind_lanes(py::module_& module);
-
 namespace {
 
 Array<std::int32_t> pmf_to_cdf_array(const Array<float>& pmf, std::int64_t precision) {
@@ -36,6 +31,7 @@ PYBIND11_MODULE(_rans, module) {
   stream_error.doc() = "A stream that is damaged, or was not written with the tables and indexes given.";
 
   module.def("pmf_to_cdf", &pmf_to_cdf_array, "pmf"_a.noconvert(), "precision"_a);
+  bind_instruction_sets(module);
   bind_rans(module);
   bind_autoregressive(module);
   bind_repair(module);

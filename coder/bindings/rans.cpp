@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "bind.hpp"
 #include "jaxcompress/batch.hpp"
 #include "jaxcompress/decoder.hpp"
 #include "jaxcompress/encoder.hpp"

@@ -8,9 +8,10 @@
 #include <memory>
 #include <span>
 #include <stdexcept>
-#include <string_view>
 #include <vector>
 
+#include "arrays.hpp"
+#include "bind.hpp"
 #include "jaxcompress/errors.hpp"
 #include "jaxcompress/repair.hpp"
 #include "jaxcompress/tables.hpp"
@@ -20,9 +21,6 @@ using namespace pybind11::literals;
 
 namespace jaxcompress {
 namespace {
-
-template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
 
 std::vector<Doubt> make_doubts(const Array<std::int32_t>& positions, const Array<std::int32_t>& alternatives,
                                const Array<double>& distances) {
@@ -48,10 +46,9 @@ py::tuple decode_repaired_arrays(const py::bytes& data, const Array<Index>& inde
                                  std::size_t max_tries, double max_seconds) {
   const std::vector<Doubt> doubts = make_doubts(positions, alternatives, distances);
   Array<std::int32_t> symbols(std::vector<py::ssize_t>(indexes.shape(), indexes.shape() + indexes.ndim()));
-  const std::string_view text = data;
-  const std::span stream(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-  const std::span index_view(indexes.data(), static_cast<std::size_t>(indexes.size()));
-  const std::span symbol_view(symbols.mutable_data(), static_cast<std::size_t>(symbols.size()));
+  const auto stream = view(data);
+  const auto index_view = view<Index>(indexes);
+  const auto symbol_view = mutable_view(symbols);
   const RepairLimits limits{.tries = max_tries, .seconds = max_seconds};
   Repair repair;
   {

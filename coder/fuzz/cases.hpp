@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "jaxcompress/encoder.hpp"
@@ -42,6 +43,7 @@ class Random {
   std::int32_t int32(std::int64_t low, std::int64_t high) {
     return static_cast<std::int32_t>(between(low, high));
   }
+  std::size_t size(std::size_t low, std::size_t high) { return low + below(high - low + 1); }
   std::size_t below(std::size_t end) { return static_cast<std::size_t>(bits() % end); }
   bool one_in(std::size_t n) { return below(n) == 0; }
   std::int32_t any_int32() { return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits())); }
@@ -119,6 +121,7 @@ Bytes encode(const Ints& symbols, const std::vector<Index>& indexes, const CdfTa
   return jaxcompress::encode(std::span(symbols), std::span(indexes), tables);
 }
 
+// Of a stream of the format of one state.
 inline Bytes damaged(Bytes stream, Random& random) {
   const auto byte = static_cast<std::uint8_t>(random.bits());
   switch (random.below(6)) {
@@ -132,6 +135,20 @@ inline Bytes damaged(Bytes stream, Random& random) {
   // A first state in the range lets most random streams through to the symbols.
   if (stream.size() >= 8 && random.one_in(2)) stream[7] &= 127;
   return stream;
+}
+
+// What main() of a fuzzer is: calls check(random) as often as the command line says. `how` is said after it has passed.
+template <typename Check>
+int run(int argc, char** argv, const Check& check, const std::string& how = "") {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: %s CASES SEED\n", argv[0]);
+    return 2;
+  }
+  const std::uint64_t cases = std::strtoull(argv[1], nullptr, 10);
+  Random random(std::strtoull(argv[2], nullptr, 10));
+  for (std::uint64_t i = 0; i < cases; ++i) check(random);
+  std::printf("%llu cases passed%s\n", static_cast<unsigned long long>(cases), how.c_str());
+  return 0;
 }
 
 }  // namespace fuzz

@@ -6,8 +6,6 @@
 // Exits with 0 if every case gave what the coder gives for one picture at a time.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -130,14 +128,7 @@ void check(Random& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: %s CASES SEED\n", argv[0]);
-    return 2;
-  }
-  const std::uint64_t cases = std::strtoull(argv[1], nullptr, 10);
-  Random random(std::strtoull(argv[2], nullptr, 10));
-  for (std::uint64_t i = 0; i < cases; ++i) {
+  return run(argc, argv, [](Random& random) {
     random.one_in(2) ? check<std::uint8_t>(random) : check<std::int32_t>(random);
-  }
-  std::printf("%llu cases passed\n", static_cast<unsigned long long>(cases));
+  });
 }

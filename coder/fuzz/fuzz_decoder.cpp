@@ -11,8 +11,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <span>
@@ -230,27 +228,20 @@ void check_pmf(Random& random) {
   }
 }
 
+void check_case(Random& random) {
+  switch (random.below(4)) {
+    case 0: {
+      Arguments arguments = valid_arguments(random);
+      damage(arguments, random);
+      check_tables(arguments);
+      break;
+    }
+    case 1: check_pmf(random); break;
+    case 2: check_streams<std::uint8_t>(random); break;
+    default: check_streams<std::int32_t>(random);
+  }
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: %s CASES SEED\n", argv[0]);
-    return 2;
-  }
-  const std::uint64_t cases = std::strtoull(argv[1], nullptr, 10);
-  Random random(std::strtoull(argv[2], nullptr, 10));
-  for (std::uint64_t i = 0; i < cases; ++i) {
-    switch (random.below(4)) {
-      case 0: {
-        Arguments arguments = valid_arguments(random);
-        damage(arguments, random);
-        check_tables(arguments);
-        break;
-      }
-      case 1: check_pmf(random); break;
-      case 2: check_streams<std::uint8_t>(random); break;
-      default: check_streams<std::int32_t>(random);
-    }
-  }
-  std::printf("%llu cases passed\n", static_cast<unsigned long long>(cases));
-}
+int main(int argc, char** argv) { return run(argc, argv, check_case); }

@@ -73,10 +73,7 @@ void check_scale_table(std::span<const float> scales) {
 ContextModel::ContextModel(std::size_t size, const Weights& context, std::span<const Weights> layers,
                            std::span<const float> scale_table, float slope, InstructionSet set)
     : size_(size), context_(make_context(size, context)), slope_(slope), set_(set) {
-  const auto sets = instruction_sets();
-  if (std::ranges::find(sets, set) == sets.end()) {
-    throw std::invalid_argument(concat("this processor does not have ", to_string(set)));
-  }
+  check(Kernel::kMatrixF32, set);
   if (!std::isfinite(slope)) throw std::invalid_argument(concat("slope is ", slope, ", expected a finite number"));
   check_scale_table(scale_table);
   thresholds_.assign(scale_table.begin(), scale_table.end() - 1);

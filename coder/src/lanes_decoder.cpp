@@ -15,8 +15,8 @@ template <typename Index>
 class PartDecoder {
  public:
   PartDecoder(std::span<const std::uint8_t> data, std::span<const Index> indexes, std::span<std::int32_t> symbols,
-              const LaneTables& tables, std::size_t lanes, Isa isa)
-      : indexes_(indexes), symbols_(symbols), tables_(tables), lanes_(lanes), isa_(isa) {
+              const LaneTables& tables, std::size_t lanes, InstructionSet set)
+      : indexes_(indexes), symbols_(symbols), tables_(tables), lanes_(lanes), set_(set) {
     words_.resize(data.size() / 2 + lanes + kWordsBeyond);
     for (std::size_t i = 0; i < data.size() / 2; ++i) {
       words_[i] = static_cast<std::uint16_t>(data[2 * i] | data[2 * i + 1] << 8);
@@ -64,7 +64,7 @@ class PartDecoder {
 
   void read_lanes(std::size_t count) {
     const std::uint16_t* end = rest_.data() + rest_.size();
-    const std::uint16_t* next = row_decoder<Index>(isa_, lanes_)({tables_, indexes_.data(), symbols_.data(),
+    const std::uint16_t* next = row_decoder<Index>(set_, lanes_)({tables_, indexes_.data(), symbols_.data(),
                                                                   count / lanes_, states_, rest_.data(), end,
                                                                   escapes_});
     rest_ = rest_.subspan(static_cast<std::size_t>(next - rest_.data()));
@@ -117,7 +117,7 @@ class PartDecoder {
   std::span<std::int32_t> symbols_;
   const LaneTables& tables_;
   std::size_t lanes_;
-  Isa isa_;
+  InstructionSet set_;
 
   Words words_;  // of the part, and what kernels may read behind them
   std::span<const std::uint16_t> rest_;
@@ -166,26 +166,28 @@ Layout read_layout(std::span<const std::uint8_t> data) {
 
 template <typename Index>
 void decode_lanes(std::span<const std::uint8_t> data, std::span<const Index> indexes,
-                  std::span<std::int32_t> symbols, const LaneTables& tables, std::size_t threads, Isa isa) {
+                  std::span<std::int32_t> symbols, const LaneTables& tables, std::size_t threads,
+                  InstructionSet set) {
   if (symbols.size() != indexes.size()) {
     throw std::invalid_argument(concat("there is room for ", symbols.size(), " symbols but there are ",
                                        indexes.size(), " indexes"));
   }
   if (threads < 1) throw std::invalid_argument("threads is 0, expected at least 1");
+  check(Kernel::kLanes, set);
   const Layout layout = read_layout(data);
   for_each_part(layout.parts.size(), threads, [&](std::size_t part) {
     const std::size_t begin = part_begin(part, layout.parts.size(), indexes.size());
     const std::size_t count = part_begin(part + 1, layout.parts.size(), indexes.size()) - begin;
     const auto part_indexes = indexes.subspan(begin, count);
     tables.check(part_indexes, begin);
-    PartDecoder<Index>(layout.parts[part], part_indexes, symbols.subspan(begin, count), tables, layout.lanes, isa)
+    PartDecoder<Index>(layout.parts[part], part_indexes, symbols.subspan(begin, count), tables, layout.lanes, set)
         .decode();
   });
 }
 
 template void decode_lanes(std::span<const std::uint8_t>, std::span<const std::uint8_t>, std::span<std::int32_t>,
-                           const LaneTables&, std::size_t, Isa);
+                           const LaneTables&, std::size_t, InstructionSet);
 template void decode_lanes(std::span<const std::uint8_t>, std::span<const std::int32_t>, std::span<std::int32_t>,
-                           const LaneTables&, std::size_t, Isa);
+                           const LaneTables&, std::size_t, InstructionSet);
 
 }  // namespace jaxcompress

@@ -19,10 +19,10 @@ class PartEncoder {
  public:
   // `position` is that of symbols[0] in the caller's array.
   PartEncoder(std::span<const std::int32_t> symbols, std::span<const Index> indexes, std::size_t position,
-              const LaneTables& tables, std::size_t lanes, Isa isa)
+              const LaneTables& tables, std::size_t lanes, InstructionSet set)
       : count_(symbols.size()),
         lanes_(lanes),
-        isa_(isa),
+        set_(set),
         job_{tables, indexes.data(), symbols.data(), position, 0, states_, nullptr, raws_} {
     tables.check(indexes, position);
   }
@@ -60,7 +60,7 @@ class PartEncoder {
     words_ = std::make_unique_for_overwrite<std::uint16_t[]>(count + kWordsBeyond);
     job_.words = words_.get();
     job_.rows = count / lanes_;
-    words_end_ = row_encoder<Index>(isa_, lanes_)(job_);
+    words_end_ = row_encoder<Index>(set_, lanes_)(job_);
   }
 
   // Gives the side coder the values of the escapes in the lanes, raws_[first] and on, and the check of all.
@@ -105,7 +105,7 @@ class PartEncoder {
 
   std::size_t count_;
   std::size_t lanes_;
-  Isa isa_;
+  InstructionSet set_;
 
   std::vector<std::uint32_t> raws_;  // of all escapes, from the last to the first
   SideWriter side_;
@@ -144,6 +144,7 @@ void check_options(const LaneOptions& options, std::size_t symbols) {
     throw std::invalid_argument(concat("parts is ", options.parts, ", expected 1 to ", kMaxParts));
   }
   if (options.threads < 1) throw std::invalid_argument("threads is 0, expected at least 1");
+  check(Kernel::kLanes, options.set);
   if (symbols / options.parts >= kPartSymbolsEnd) {
     throw std::invalid_argument(concat("there are ", symbols, " symbols for ", options.parts,
                                        " parts, expected less than 2^30 for each"));
@@ -169,7 +170,7 @@ std::vector<std::uint8_t> encode_lanes(std::span<const std::int32_t> symbols, st
     const std::size_t begin = part_begin(part, parts.size(), symbols.size());
     const std::size_t count = part_begin(part + 1, parts.size(), symbols.size()) - begin;
     parts[part] = PartEncoder<Index>(symbols.subspan(begin, count), indexes.subspan(begin, count), begin, tables,
-                                     options.lanes, options.isa)
+                                     options.lanes, options.set)
                       .encode();
   });
   return join(parts, options.lanes);

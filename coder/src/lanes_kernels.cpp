@@ -8,19 +8,6 @@
 namespace jaxcompress {
 namespace {
 
-std::vector<Isa> detect_isas() {
-  std::vector<Isa> isas = {Isa::scalar};
-#if JAXCOMPRESS_X86
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) isas.push_back(Isa::avx2);
-  if (isas.back() == Isa::avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl")) {
-    isas.push_back(Isa::avx512);
-  }
-#endif
-  return isas;
-}
-
 [[noreturn]] void throw_too_far(std::int32_t symbol, std::size_t position, std::size_t index, const LaneRow& row) {
   // Raw values below kRawEnd reach this far below symbol 0 and above the escape.
   constexpr auto reach = static_cast<std::int64_t>(kRawEnd / 2);
@@ -31,46 +18,26 @@ std::vector<Isa> detect_isas() {
 
 }  // namespace
 
-std::string_view isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::avx512: return "avx512";
-    case Isa::avx2: return "avx2";
-    default: return "scalar";
+template <typename Index>
+RowDecoder<Index> row_decoder(InstructionSet set, std::size_t lanes) {
+  switch (set) {
+#if JAXCOMPRESS_X86
+    case InstructionSet::kAvx512: return row_decoder_avx512<Index>(lanes);
+    case InstructionSet::kAvx2: return row_decoder_avx2<Index>(lanes);
+#endif
+    default: return row_decoder_portable<Index>(lanes);
   }
 }
 
-const std::vector<Isa>& available_isas() {
-  static const std::vector<Isa> isas = detect_isas();
-  return isas;
-}
-
-Isa find_isa(std::string_view name) {
-  std::string names;
-  for (const Isa isa : available_isas()) {
-    if (isa_name(isa) == name) return isa;
-    names += concat(names.empty() ? "" : ", ", isa_name(isa));
+template <typename Index>
+RowEncoder<Index> row_encoder(InstructionSet set, std::size_t lanes) {
+  switch (set) {
+#if JAXCOMPRESS_X86
+    case InstructionSet::kAvx512: return row_encoder_avx512<Index>(lanes);
+    case InstructionSet::kAvx2: return row_encoder_avx2<Index>(lanes);
+#endif
+    default: return row_encoder_portable<Index>(lanes);
   }
-  throw std::invalid_argument(concat("isa is '", name, "', expected one of this processor's: ", names));
-}
-
-template <typename Index>
-RowDecoder<Index> row_decoder(Isa isa, std::size_t lanes) {
-#if JAXCOMPRESS_X86
-  if (isa == Isa::avx512) return row_decoder_avx512<Index>(lanes);
-  if (isa == Isa::avx2) return row_decoder_avx2<Index>(lanes);
-#endif
-  static_cast<void>(isa);
-  return row_decoder_scalar<Index>(lanes);
-}
-
-template <typename Index>
-RowEncoder<Index> row_encoder(Isa isa, std::size_t lanes) {
-#if JAXCOMPRESS_X86
-  if (isa == Isa::avx512) return row_encoder_avx512<Index>(lanes);
-  if (isa == Isa::avx2) return row_encoder_avx2<Index>(lanes);
-#endif
-  static_cast<void>(isa);
-  return row_encoder_scalar<Index>(lanes);
 }
 
 template <typename Index>
@@ -98,10 +65,10 @@ LaneEntry find_entry(const EncodeRows<Index>& job, std::size_t position) {
   return job.tables.entry(row, row.escape);
 }
 
-template RowDecoder<std::uint8_t> row_decoder(Isa, std::size_t);
-template RowDecoder<std::int32_t> row_decoder(Isa, std::size_t);
-template RowEncoder<std::uint8_t> row_encoder(Isa, std::size_t);
-template RowEncoder<std::int32_t> row_encoder(Isa, std::size_t);
+template RowDecoder<std::uint8_t> row_decoder(InstructionSet, std::size_t);
+template RowDecoder<std::int32_t> row_decoder(InstructionSet, std::size_t);
+template RowEncoder<std::uint8_t> row_encoder(InstructionSet, std::size_t);
+template RowEncoder<std::int32_t> row_encoder(InstructionSet, std::size_t);
 template LaneEntry find_entry(const EncodeRows<std::uint8_t>&, std::size_t);
 template LaneEntry find_entry(const EncodeRows<std::int32_t>&, std::size_t);
 template std::uint32_t decode_slowly(const DecodeRows<std::uint8_t>&, std::size_t, std::uint32_t);

@@ -18,24 +18,6 @@ Floats::Floats(std::size_t size)
 
 void Floats::Delete::operator()(float* data) const { ::operator delete[](data, kAlignment); }
 
-std::vector<InstructionSet> instruction_sets() {
-  std::vector<InstructionSet> sets;
-#if JAXCOMPRESS_X86
-  if (__builtin_cpu_supports("avx512f")) sets.push_back(InstructionSet::kAvx512);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back(InstructionSet::kAvx2);
-#endif
-  sets.push_back(InstructionSet::kPortable);
-  return sets;
-}
-
-std::string_view to_string(InstructionSet set) {
-  switch (set) {
-    case InstructionSet::kAvx512: return "avx512";
-    case InstructionSet::kAvx2: return "avx2";
-    default: return "portable";
-  }
-}
-
 Matrix::Matrix(std::span<const float> values, std::size_t inputs, std::size_t outputs)
     : inputs_(inputs), outputs_(outputs), weights_(inputs * width() + kBlock * kGroup * kPanel) {
   // One block more than there is, since whole blocks are fetched ahead, from wherever the next one begins.

@@ -6,12 +6,6 @@
 
 #include "jaxcompress/matrix_f32.hpp"
 
-#if defined(__GNUC__) && defined(__x86_64__)
-#define JAXCOMPRESS_X86 1
-#else
-#define JAXCOMPRESS_X86 0
-#endif
-
 namespace jaxcompress {
 
 // Rows of a group whose weights are used by all positions before the next ones: together with those, which are

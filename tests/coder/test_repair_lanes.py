@@ -56,6 +56,9 @@ def test_arguments_that_make_no_sense_are_errors(indexes, alternatives):
                    [CANDIDATES, alternatives, DISTANCES - 1], [CANDIDATES, alternatives[1:], DISTANCES]):  # fmt: skip
         with pytest.raises(ValueError, match="does not fit 2000 indexes and 64 tables"):
             coder.decode_lanes_repaired(data, indexes, TABLES, *change)
+    for limits, message in (({"max_tries": -1}, "max_tries is -1"), ({"max_seconds": np.nan}, "max_seconds is not a")):
+        with pytest.raises(ValueError, match=message):
+            coder.decode_lanes_repaired(data, indexes, TABLES, CANDIDATES, alternatives, DISTANCES, **limits)
 
 
 def test_sets_come_in_the_order_of_their_sums():

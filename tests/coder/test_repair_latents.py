@@ -185,6 +185,18 @@ def test_a_picture_may_be_empty(case, shape):
         case.model.decode_repaired(data + bytes(4), hyper, TABLES.coder_tables)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("shape", [(40, 1), (20, 2), (1, 40)])
+def test_a_picture_may_be_narrow(shape, order):
+    case = Case(random_weights(24, seed=34), shape)
+    found = case.repair(case.encode([], order)[0], order)
+    np.testing.assert_array_equal(found.y_hat.view(np.uint32), case.y_hat.view(np.uint32))
+    assert (found.flipped.shape, found.tries) == ((0, 3), 0)
+    data, places = case.encode([0], order)
+    assert case.distances[0] < 9.9e-5
+    assert case.repair(data, order).flipped.tolist() == [list(places[0])]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "jaxcompress/instruction_sets.hpp"
 #include "jaxcompress/lanes_format.hpp"
-#include "jaxcompress/lanes_isa.hpp"
 #include "jaxcompress/lanes_tables.hpp"
 
 namespace jaxcompress {
@@ -19,20 +19,21 @@ struct LaneOptions {
   std::size_t lanes = kFewLanes;  // or kManyLanes
   std::size_t parts = 1;          // 1 to kMaxParts
   std::size_t threads = 1;        // at least 1; more than there are parts have nothing to do
-  Isa isa = best_isa();
+  InstructionSet set = instruction_sets(Kernel::kLanes).front();
 };
 
 // The stream that holds `symbols`, where symbols[i] is coded with table indexes[i]. It depends on lanes and
-// parts only, not on threads and isa. Index is std::uint8_t or std::int32_t. Throws std::invalid_argument for
+// parts only, not on threads and the set. Index is std::uint8_t or std::int32_t. Throws std::invalid_argument for
 // an index without a table, for a symbol too far from its table's values, and for options other than above.
 template <typename Index>
 std::vector<std::uint8_t> encode_lanes(std::span<const std::int32_t> symbols, std::span<const Index> indexes,
                                        const LaneTables& tables, const LaneOptions& options);
 
 // Decodes a whole stream into `symbols`, which has the size of `indexes`. Throws StreamError, or
-// std::invalid_argument for an index without a table and for no threads.
+// std::invalid_argument for an index without a table, for no threads, and for a set that the processor lacks.
 template <typename Index>
 void decode_lanes(std::span<const std::uint8_t> data, std::span<const Index> indexes,
-                  std::span<std::int32_t> symbols, const LaneTables& tables, std::size_t threads, Isa isa);
+                  std::span<std::int32_t> symbols, const LaneTables& tables, std::size_t threads,
+                  InstructionSet set);
 
 }  // namespace jaxcompress

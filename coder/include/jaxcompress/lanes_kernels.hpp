@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "jaxcompress/lanes_isa.hpp"
+#include "jaxcompress/instruction_sets.hpp"
 #include "jaxcompress/lanes_tables.hpp"
 
 namespace jaxcompress {
@@ -53,9 +53,9 @@ using RowEncoder = std::uint16_t* (*)(const EncodeRows<Index>&);
 
 // `lanes` is kFewLanes or kManyLanes.
 template <typename Index>
-RowDecoder<Index> row_decoder(Isa isa, std::size_t lanes);
+RowDecoder<Index> row_decoder(InstructionSet set, std::size_t lanes);
 template <typename Index>
-RowEncoder<Index> row_encoder(Isa isa, std::size_t lanes);
+RowEncoder<Index> row_encoder(InstructionSet set, std::size_t lanes);
 
 // Decodes a symbol that takes more than its cell: returns the lane's state without a new word.
 template <typename Index>
@@ -66,9 +66,9 @@ template <typename Index>
 LaneEntry find_entry(const EncodeRows<Index>& job, std::size_t position);
 
 template <typename Index>
-RowDecoder<Index> row_decoder_scalar(std::size_t lanes);
+RowDecoder<Index> row_decoder_portable(std::size_t lanes);
 template <typename Index>
-RowEncoder<Index> row_encoder_scalar(std::size_t lanes);
+RowEncoder<Index> row_encoder_portable(std::size_t lanes);
 
 #if JAXCOMPRESS_X86
 // Has the compiler read the array from memory. Left alone, it would take the numbers out of the registers that

@@ -8,8 +8,8 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <string_view>
-#include <vector>
+
+#include "jaxcompress/instruction_sets.hpp"
 
 namespace jaxcompress {
 
@@ -28,12 +28,6 @@ class Floats {
   };
   std::unique_ptr<float[], Delete> data_;
 };
-
-enum class InstructionSet { kPortable, kAvx2, kAvx512 };
-
-// Those that this processor has, the fastest first; the last is kPortable.
-std::vector<InstructionSet> instruction_sets();
-std::string_view to_string(InstructionSet set);
 
 // Outputs are computed in panels of this many, of which the last is padded, and weights stored in groups of panels:
 // row after row of a group, so that what is used together lies together.

@@ -67,18 +67,18 @@ std::uint16_t* encode_rows(const EncodeRows<Index>& job) {
 }  // namespace
 
 template <typename Index>
-RowDecoder<Index> row_decoder_scalar(std::size_t lanes) {
+RowDecoder<Index> row_decoder_portable(std::size_t lanes) {
   return lanes == kFewLanes ? &decode_rows<kFewLanes, Index> : &decode_rows<kManyLanes, Index>;
 }
 
 template <typename Index>
-RowEncoder<Index> row_encoder_scalar(std::size_t lanes) {
+RowEncoder<Index> row_encoder_portable(std::size_t lanes) {
   return lanes == kFewLanes ? &encode_rows<kFewLanes, Index> : &encode_rows<kManyLanes, Index>;
 }
 
-template RowDecoder<std::uint8_t> row_decoder_scalar(std::size_t);
-template RowDecoder<std::int32_t> row_decoder_scalar(std::size_t);
-template RowEncoder<std::uint8_t> row_encoder_scalar(std::size_t);
-template RowEncoder<std::int32_t> row_encoder_scalar(std::size_t);
+template RowDecoder<std::uint8_t> row_decoder_portable(std::size_t);
+template RowDecoder<std::int32_t> row_decoder_portable(std::size_t);
+template RowEncoder<std::uint8_t> row_encoder_portable(std::size_t);
+template RowEncoder<std::int32_t> row_encoder_portable(std::size_t);
 
 }  // namespace jaxcompress
