@@ -107,11 +107,33 @@ class Weights:
         """The parameters as `model.apply` takes them."""
         return {"params": self.params}
 
-    def bits_fingerprint(self) -> str:
-        """16 hex digits of what decides the bits of a stream: tables, medians, entropy-parameter networks."""
+    def bits_fingerprint(self, *, integer: bool = False) -> str:
+        """16 hex digits of what decides the bits of a stream: tables, and with them the networks that choose among them.
+
+        Args:
+            integer: those in integers, not the float ones and the medians that these need.
+
+        Raises:
+            ValueError: there are no integer networks.
+        """
+        if integer:
+            return fingerprint({**_integer_arrays(self.require_integer()), **_table_arrays(self.tables)})
         deciding = {name: p for name, p in self.params.items() if name not in (*_ENCODER_ONLY, "g_s")}
         deciding["entropy_bottleneck"] = {"quantiles": self.params["entropy_bottleneck"]["quantiles"]}
         return fingerprint({**_flatten("params", deciding), **_table_arrays(self.tables)})
+
+    def require_integer(self) -> IntegerNetworks:
+        """The integer networks.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self.integer is None:
+            raise ValueError(
+                f"the weights of {self.architecture} have no integer networks: jaxcompress.integer.quantize_entropy makes "
+                f"them, or code with entropy='float'"
+            )
+        return self.integer
 
     def synthesis_fingerprint(self) -> str:
         """16 hex digits of what turns decoded latents into a picture: g_s."""
@@ -137,6 +159,9 @@ class Weights:
             "metadata": dict(self.metadata),
         }
         tensors = {**_flatten("params", self.params), **_table_arrays(self.tables)}
+        if self.integer is not None:
+            header["integer_fingerprint"] = self.bits_fingerprint(integer=True)
+            tensors |= _integer_arrays(self.integer)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         data = safetensors.numpy.save(tensors, {_HEADER_KEY: json.dumps(header, sort_keys=True)})
         write_file(path, data, overwrite=overwrite)
@@ -160,12 +185,13 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
     with safetensors.safe_open(path, framework="numpy") as file:
         flat = {tuple(name.split("/")): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     params = {name[1:]: array for name, array in flat.items() if name[0] == "params"}
+    integer = {"/".join(name[1:]): array for name, array in flat.items() if name[0] == "integer"}
     tables: dict[str, dict[str, np.ndarray]] = {}
     try:
         for name, array in flat.items():
             if name[0] == "tables" and len(name) == 3 and name[1] in _TABLES:
                 tables.setdefault(name[1], {})[name[2]] = array
-            elif name[0] != "params":
+            elif name[0] not in ("params", "integer"):
                 raise ValueError(f"there is no place for a tensor named {'/'.join(name)}")
         weights = Weights(
             header["architecture"],
@@ -174,10 +200,14 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
             traverse_util.unflatten_dict(params),
             {name: CodingTables(**arrays) for name, arrays in tables.items()},
             header["metadata"],
+            IntegerNetworks.from_arrays(integer) if integer else None,
         )
         check_weights(weights, model or weights.model())
         found = weights.bits_fingerprint(), weights.synthesis_fingerprint()
-        if found != (header["bits_fingerprint"], header["synthesis_fingerprint"]):
+        written = header["bits_fingerprint"], header["synthesis_fingerprint"]
+        if integer:
+            found, written = (*found, weights.bits_fingerprint(integer=True)), (*written, header["integer_fingerprint"])
+        if found != written:
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path} does not hold usable weights: {error}") from error
@@ -250,6 +280,8 @@ def check_weights(weights: Weights, model: CompressionModel) -> None:
     """Raises ValueError unless parameters and tables are just those of the model, float32 and finite."""
     check_params(weights.params, model)
     _check_tables(weights, model)
+    if weights.integer is not None:
+        _check_integer(weights.integer, weights, model)
 
 
 def check_params(params: Mapping[str, Any], model: CompressionModel) -> None:
@@ -281,6 +313,25 @@ def _check_tables(weights: Weights, model: CompressionModel) -> None:
     for name, tables in weights.tables.items():
         if (tables.scale_table is None) != (name == "entropy_bottleneck"):
             raise ValueError(f"tables of {name} {'lack their' if tables.scale_table is None else 'have a'} scale_table")
+
+
+def _check_integer(networks: IntegerNetworks, weights: Weights, model: CompressionModel) -> None:
+    if not model.has_hyperprior:
+        raise ValueError(f"there are integer networks, and {weights.architecture} has no networks that choose tables")
+    found = {
+        "channels of y": networks.channels,
+        "channels of z": networks.hyper_synthesis[0].kernel.shape[2],
+        "thresholds": len(networks.thresholds),
+        "a context": bool(networks.context),
+    }
+    expected = {
+        "channels of y": weights.m,
+        "channels of z": len(weights.params["entropy_bottleneck"]["quantiles"]),
+        "thresholds": len(weights.tables["gaussian_conditional"].cdf) - 1,
+        "a context": model.is_autoregressive,
+    }
+    if found != expected:
+        raise ValueError(f"the integer networks have {found}; {weights.architecture} expects {expected}")
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
@@ -319,3 +370,7 @@ def _flatten(prefix: str, tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 def _table_arrays(tables: Mapping[str, CodingTables]) -> dict[str, np.ndarray]:
     return _flatten("tables", {name: table.arrays() for name, table in tables.items()})
+
+
+def _integer_arrays(networks: IntegerNetworks) -> dict[str, np.ndarray]:
+    return {f"integer/{path}": array for path, array in networks.arrays().items()}

@@ -10,10 +10,11 @@ import numpy as np
 from jaxcompress import coder
 from jaxcompress.codec import repair, stages
 from jaxcompress.codec.container import CodedString, StreamFormat, SymbolOrder
-from jaxcompress.codec.context import context_model
+from jaxcompress.codec.context import context_model, integer_context_model
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.position_loop import PositionLoop
 from jaxcompress.entropy import CodingTables
+from jaxcompress.integer import IntegerNetworks
 from jaxcompress.models import CompressionModel
 
 
@@ -24,13 +25,22 @@ class AutoregressiveCoder:
         model: an autoregressive one.
         params: its parameters.
         tables: of its conditional Gaussians.
+        integer: its networks in integers, to code with instead of the float ones; or None.
         progress: show a bar on standard error where it goes position by position.
     """
 
-    def __init__(self, model: CompressionModel, params: Mapping[str, Any], tables: CodingTables, *, progress: bool):
+    def __init__(
+        self,
+        model: CompressionModel,
+        params: Mapping[str, Any],
+        tables: CodingTables,
+        integer: IntegerNetworks | None,
+        *,
+        progress: bool,
+    ):
         scale_table = np.asarray(tables.scale_table)
         self._tables = tables.coder_tables
-        self._kernel = context_model(model, params, scale_table)
+        self._kernel = integer_context_model(integer) if integer else context_model(model, params, scale_table)
         if self._kernel is None:
             parts = jax.device_put({name: params[name] for name in ("context_prediction", "entropy_parameters")})
             step = functools.partial(stages.position, model, tuple(scale_table.tolist()), parts)
@@ -71,6 +81,8 @@ class AutoregressiveCoder:
         try:
             return self._kernel.decode_batch(datas, hypers, self._tables, order=_name(order), threads=threads)
         except coder.StreamError:
+            if isinstance(self._kernel, coder.IntegerContextModel):
+                raise
             return repair.decode_latents(self._kernel, datas, hypers, self._tables, _name(order), threads=threads)
 
 

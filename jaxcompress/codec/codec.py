@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
-from jaxcompress.codec.container import CodedString, SymbolOrder
+from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.models import CompressionModel
@@ -26,10 +26,13 @@ class Codec:
     Args:
         weights: trained weights, see `jaxcompress.load`.
         model: the module the parameters belong to, if it is none of `jaxcompress.models`.
+        entropy: what `.jxc` files get their scales and means from: "integer", networks in exact integer arithmetic, so
+            that every device decodes them; or "float", the networks that were trained. If not given "integer" where the
+            weights have such networks. Decoding does what the file says, and CompressAI's strings are always "float".
         progress: show a bar on standard error while an autoregressive model of your own codes.
 
     Raises:
-        ValueError: the weights do not fit the model.
+        ValueError: the weights do not fit the model, or have no integer networks.
 
     Example:
         codec = Codec(jaxcompress.load("weights.safetensors"))
@@ -37,12 +40,26 @@ class Codec:
         image = codec.decompress(data)
     """
 
-    def __init__(self, weights: Weights, *, model: CompressionModel | None = None, progress: bool = False):
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        model: CompressionModel | None = None,
+        entropy: str | None = None,
+        progress: bool = False,
+    ):
         self.weights = weights
         self.model = model or weights.model()
         check_weights(weights, self.model)
-        self._latents = LatentCoder(weights, self.model, progress=progress)
-        self._fingerprints = (weights.bits_fingerprint(), weights.synthesis_fingerprint())
+        self._entropy = _entropy_mode(entropy, weights)
+        # One for each way to compute scales and means; a file says which it needs.
+        self._coders = {EntropyMode.FLOAT: LatentCoder(weights, self.model, EntropyMode.FLOAT, progress=progress)}
+        self._fingerprints = {EntropyMode.FLOAT: (weights.bits_fingerprint(), weights.synthesis_fingerprint())}
+        if weights.integer is not None:
+            mode = EntropyMode.INTEGER
+            self._coders[mode] = LatentCoder(weights, self.model, mode, progress=progress)
+            self._fingerprints[mode] = weights.bits_fingerprint(integer=True), weights.synthesis_fingerprint()
+        self._latents = self._coders[EntropyMode.FLOAT]
 
     # ---------------------------------------------------------------- pictures and files
 
@@ -134,9 +151,10 @@ class Codec:
     def _compress_jxc(self, image: np.ndarray, icc_profile: bytes, threads: int) -> bytes:
         height, width = image.shape[:2]
         padding = centered_padding(height, width, self.model.stride)
-        y, z = self._latents.analyse(_pad(_to_float(image), padding))
+        latents = self._coders[self._entropy]
+        y, z = latents.analyse(_pad(_to_float(image), padding))
         chunk = min(y.shape[0], _CHUNK), min(y.shape[1], _CHUNK)
-        strings = self._latents.encode(y, z, chunk, native=True, threads=threads)
+        strings = latents.encode(y, z, chunk, native=True, threads=threads)
         header = container.Header(
             architecture=self.weights.architecture,
             n=self.weights.n,
@@ -146,26 +164,34 @@ class Codec:
             channels=1 if image.ndim == 2 else 3,
             bit_depth=8,
             padding=padding,
-            bits_fingerprint=self._fingerprints[0],
-            synthesis_fingerprint=self._fingerprints[1],
+            bits_fingerprint=self._fingerprints[self._entropy][0],
+            synthesis_fingerprint=self._fingerprints[self._entropy][1],
             chunk_size=chunk,
             icc_profile=icc_profile,
-            symbol_order=self._latents.native_order,
+            entropy_mode=self._entropy,
+            symbol_order=latents.native_order,
         )
         return container.pack(header, strings)
 
     def _decompress_jxc(self, header: container.Header, strings: list[CodedString], threads: int) -> np.ndarray:
         self._check_header(header)
         shape = header.padded_height // 16, header.padded_width // 16
-        y_hat = self._latents.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=threads)
-        x_hat = self._latents.synthesise(y_hat)
+        latents = self._coders[header.entropy_mode]
+        y_hat = latents.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=threads)
+        x_hat = latents.synthesise(y_hat)
         pixels = _crop(x_hat, Padding(*header.padding)) * 255
         if header.channels == 1:
             pixels = pixels.mean(axis=-1)
         return np.rint(pixels).astype(np.uint8)
 
     def _check_header(self, header: container.Header) -> None:
-        mine = (self.weights.architecture, self.weights.n, self.weights.m, *self._fingerprints)
+        if header.entropy_mode not in self._fingerprints:
+            raise WeightsMismatchError(
+                "the file was coded with integer networks, which the weights at hand lack: give the weights it was "
+                "written with, or make the networks (jaxcompress.integer.quantize_entropy)"
+            )
+        fingerprints = self._fingerprints[header.entropy_mode]
+        mine = (self.weights.architecture, self.weights.n, self.weights.m, *fingerprints)
         theirs = (header.architecture, header.n, header.m, header.bits_fingerprint, header.synthesis_fingerprint)
         if mine != theirs:
             describe = "{} n={} m={} bits {} synthesis {}".format
@@ -248,6 +274,16 @@ class Codec:
             y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=_PROCESSORS)
             pictures.append(self._latents.synthesise(y_hat))
         return np.stack(pictures)
+
+
+def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:
+    if entropy is None:
+        return EntropyMode.FLOAT if weights.integer is None else EntropyMode.INTEGER
+    if entropy not in ("integer", "float"):
+        raise ValueError(f"entropy is {entropy!r}; expected 'integer' or 'float'")
+    if entropy == "integer":
+        weights.require_integer()
+    return EntropyMode[entropy.upper()]
 
 
 def _checked_picture(image: np.ndarray) -> np.ndarray:

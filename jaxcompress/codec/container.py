@@ -31,6 +31,8 @@ class EntropyMode(enum.IntEnum):
 
     FLOAT = 0
     """By the floating-point networks; another device may not decode it, and says so."""
+    INTEGER = 1
+    """By integer networks, `docs/integer.md`; every device decodes it."""
 
 
 class SymbolOrder(enum.IntEnum):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxcompress import coder
+from jaxcompress.integer import IntegerNetworks
 from jaxcompress.layers import Conv, MaskedConv, Sequential, leaky_relu
 from jaxcompress.models import CompressionModel, JointAutoregressive
 
@@ -42,6 +43,19 @@ def context_model(
         [(layer["kernel"][0, 0], layer["bias"]) for layer in layers],
         scale_table,
         slope=leaky_relu.keywords["negative_slope"],
+    )
+
+
+def integer_context_model(networks: IntegerNetworks) -> coder.IntegerContextModel:
+    """The kernel of integer networks of an autoregressive model."""
+    first, *others = networks.context
+    return coder.IntegerContextModel(
+        first.kernel,
+        networks.latent_shifts,
+        [layer.shift.astype(np.uint8) for layer in networks.context[:-1]],
+        [(layer.kernel[0, 0], layer.bias) for layer in others],
+        networks.context[-1].shift,
+        networks.thresholds,
     )
 
 

@@ -1,5 +1,6 @@
 """Latents to strings and back, for every kind of model."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 from jaxcompress import coder
 from jaxcompress.codec import stages
 from jaxcompress.codec.autoregressive import AutoregressiveCoder
-from jaxcompress.codec.container import CodedString, SymbolOrder
+from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.codec.repair import ScaleRepair
 from jaxcompress.codec.strings import decode_symbols, encode_symbols, to_symbols
 from jaxcompress.entropy import bottleneck_medians
@@ -26,22 +28,30 @@ class LatentCoder:
     Args:
         weights: trained weights.
         model: the module they belong to.
+        entropy: what computes scales and means.
         progress: show a bar on standard error while a model is coded position by position in Python.
     """
 
-    def __init__(self, weights: Weights, model: CompressionModel, *, progress: bool):
+    def __init__(self, weights: Weights, model: CompressionModel, entropy: EntropyMode, *, progress: bool):
         self._model = model
         self._channels = weights.m
         self._params = jax.device_put(dict(weights.params))
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
         self._autoregressive = None
-        if model.has_hyperprior:
-            tables = weights.tables["gaussian_conditional"]
-            self._gaussian_tables = tables.coder_tables
-            self._scale_table = tuple(np.asarray(tables.scale_table).tolist())
-            if model.is_autoregressive:
-                self._autoregressive = AutoregressiveCoder(model, weights.params, tables, progress=progress)
+        if not model.has_hyperprior:
+            return
+        tables = weights.tables["gaussian_conditional"]
+        self._gaussian_tables = tables.coder_tables
+        self._scale_table = tuple(np.asarray(tables.scale_table).tolist())
+        integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
+        self._hyperprior: FloatHyperprior | IntegerHyperprior = (
+            FloatHyperprior(model, self._params, tables.scale_table, self._medians)
+            if integer is None
+            else IntegerHyperprior(integer)
+        )
+        if model.is_autoregressive:
+            self._autoregressive = AutoregressiveCoder(model, weights.params, tables, integer, progress=progress)
 
     @property
     def native_order(self) -> SymbolOrder:
@@ -67,7 +77,7 @@ class LatentCoder:
             return [self._encode_channels(symbols[area], **how) for area in areas]
         z_symbols = to_symbols(np.rint(z - self._medians))
         z_string = self._encode_channels(z_symbols, **how)
-        hyper = self._hyper(z_symbols)
+        hyper = self._hyperprior(z_symbols)
         if self._autoregressive:
             order = self.native_order if native else SymbolOrder.RASTER
             parts = [y[area] for area in areas], [hyper[area] for area in areas]
@@ -107,7 +117,7 @@ class LatentCoder:
             z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
             z_symbols = self._decode_channels(strings[0], z_shape, threads)
             if self._autoregressive:
-                hyper = self._hyper(z_symbols)
+                hyper = self._hyperprior(z_symbols)
                 found = self._autoregressive.decode(
                     strings[1:], [hyper[area] for area in areas], order, threads=threads
                 )
@@ -126,13 +136,18 @@ class LatentCoder:
         self, strings: Sequence[CodedString], areas: list[Area], z_symbols: np.ndarray, y_hat: np.ndarray, threads: int
     ) -> None:
         """Decodes the chunks of y where all tables are known from z."""
-        indexes, means = self._hyper(z_symbols)
-        repair = ScaleRepair(lambda: self._scales(z_symbols), self._scale_table, self._gaussian_tables)
+        indexes, means = self._hyperprior(z_symbols)
+        repair = None
+        if isinstance(self._hyperprior, FloatHyperprior):
+            compute_scales = functools.partial(self._hyperprior.scales, z_symbols)
+            repair = ScaleRepair(compute_scales, self._scale_table, self._gaussian_tables)
         for area, string in zip(areas, strings, strict=True):
             planes = _planes(indexes[area])
             try:
                 symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads)
             except coder.StreamError:
+                if repair is None:
+                    raise
                 symbols = repair.decode(string, planes, area)
             y_hat[area] = symbols.transpose(1, 2, 0)
         if means is not None:
@@ -149,21 +164,6 @@ class LatentCoder:
         height, width, channels = shape
         indexes = _channel_indexes((channels, height, width))
         return decode_symbols(string, indexes, self._bottleneck_tables, threads=threads).transpose(1, 2, 0)
-
-    def _hyper(self, z_symbols: np.ndarray) -> Any:
-        """Side information of y: for autoregressive models `[h, w, 2 M]`, else table indexes and means (or None).
-
-        Encoder and decoder both come here with a single picture, so that both run the same compiled program.
-        """
-        hyper = stages.side_information(self._model, self._scale_table, self._params, self._z_hat(z_symbols))
-        return jax.tree.map(lambda a: np.asarray(a[0]), hyper)
-
-    def _scales(self, z_symbols: np.ndarray) -> np.ndarray:
-        """Scales of y, `[h, w, M]`: what the indexes of `_hyper` come from."""
-        return np.asarray(stages.scales(self._model, self._params, self._z_hat(z_symbols))[0])
-
-    def _z_hat(self, z_symbols: np.ndarray) -> np.ndarray:
-        return (z_symbols.astype(np.float32) + self._medians)[None]
 
     def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
         """x_hat `[H, W, 3]` in [0, 1], padding included."""

@@ -1,2 +1,15 @@
 """Entropy-parameter networks in exact integer arithmetic, so that streams decode on every device."""
 
+from jaxcompress.integer.evaluate import FORMS, IntegerEvaluator, Parameters, default_form
+from jaxcompress.integer.network import IntegerLayer, IntegerNetworks
+from jaxcompress.integer.quantize import quantize_entropy
+
+__all__ = [
+    "FORMS",
+    "IntegerEvaluator",
+    "IntegerLayer",
+    "IntegerNetworks",
+    "Parameters",
+    "default_form",
+    "quantize_entropy",
+]

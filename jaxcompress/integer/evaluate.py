@@ -220,5 +220,7 @@ def _add_taps(products: jax.Array) -> jax.Array:
     margin = size // 2
     padded = jnp.pad(products, ((margin, margin), (margin, margin), (0, 0), (0, 0), (0, 0)))
     return sum(
-        padded[row : row + height, column : column + width, row, column] for row in range(size) for column in range(size)
+        padded[row : row + height, column : column + width, row, column]
+        for row in range(size)
+        for column in range(size)
     )

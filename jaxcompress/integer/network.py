@@ -179,7 +179,9 @@ class IntegerNetworks:
             _check_chain(layers)
         outputs = (self.context or self.hyper_synthesis)[-1].kernel.shape[-1]
         if outputs not in (self.channels, 2 * self.channels):
-            raise ValueError(f"there are {outputs} outputs; expected scales, and means if any, of {self.channels} latents")
+            raise ValueError(
+                f"there are {outputs} outputs; expected scales, and means if any, of {self.channels} latents"
+            )
         if self.context:
             side, first = self.hyper_synthesis[-1], self.context[0]
             if side.kernel.shape[-1] != first.kernel.shape[-1]:

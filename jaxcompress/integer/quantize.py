@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from jaxcompress.integer.network import (
 )
 from jaxcompress.integer.rounding import moments, round_weights
 from jaxcompress.models import CompressionModel
-from jaxcompress.weights import Weights
+
+if TYPE_CHECKING:  # weights hold integer networks
+    from jaxcompress.weights import Weights
 
 # Of latents that the context sees, less, for they are many and what they lose by being coarse counts.
 _LATENT_MARGIN = 1.4
@@ -34,12 +36,12 @@ _MARGINS = ((16, 1.25), (8, 1.5), (0, 2.0))
 
 
 def quantize_entropy(
-    weights: Weights,
+    weights: "Weights",
     images: Sequence[np.ndarray] | None = None,
     *,
     margin: float | None = None,
     model: CompressionModel | None = None,
-) -> Weights:
+) -> "Weights":
     """Gives weights the integer networks that their streams are to be coded with.
 
     The networks that compute scales and means, which decide every bit, become networks of 8-bit weights and signals with
@@ -172,7 +174,9 @@ def _effective(layer: LinearLayer, signal: _Signal) -> np.ndarray:
 
 def _constant(layer: LinearLayer, signal: _Signal) -> np.ndarray:
     """The largest constant of each output."""
-    offsets = 0 if signal.offsets is None else np.abs(np.einsum("klio,i->klo", layer.kernel, signal.offsets)).sum((0, 1))
+    offsets = (
+        0 if signal.offsets is None else np.abs(np.einsum("klio,i->klo", layer.kernel, signal.offsets)).sum((0, 1))
+    )
     return np.abs(layer.bias) + offsets
 
 

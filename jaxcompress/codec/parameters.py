@@ -1,0 +1,60 @@
+"""What z tells of y, computed as a file's entropy mode says."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from jaxcompress.codec import stages
+from jaxcompress.integer import IntegerEvaluator, IntegerNetworks
+from jaxcompress.models import CompressionModel
+
+
+class Hyperprior(Protocol):
+    """From symbols of z, int32 `[h / 4, w / 4, N]`, to what the coder needs of y."""
+
+    def __call__(self, z_symbols: np.ndarray) -> Any:
+        """For autoregressive models their side information `[h, w, X]`; else indexes and means (or None) `[h, w, M]`."""
+        ...
+
+
+class FloatHyperprior:
+    """By the floating-point networks.
+
+    Encoder and decoder both come here with a single picture, so that both run the same compiled program.
+    """
+
+    def __init__(
+        self, model: CompressionModel, params: Mapping[str, Any], scale_table: np.ndarray, medians: np.ndarray
+    ):
+        self._model = model
+        self._params = jax.device_put(dict(params))
+        self._scale_table = tuple(np.asarray(scale_table).tolist())
+        self._medians = medians
+
+    def __call__(self, z_symbols: np.ndarray) -> Any:
+        """See `Hyperprior`."""
+        hyper = stages.side_information(self._model, self._scale_table, self._params, self._z_hat(z_symbols))
+        return jax.tree.map(lambda a: np.asarray(a[0]), hyper)
+
+    def scales(self, z_symbols: np.ndarray) -> np.ndarray:
+        """The scales `[h, w, M]` that the indexes come from."""
+        return np.asarray(stages.scales(self._model, self._params, self._z_hat(z_symbols))[0])
+
+    def _z_hat(self, z_symbols: np.ndarray) -> np.ndarray:
+        return (z_symbols.astype(np.float32) + self._medians)[None]
+
+
+class IntegerHyperprior:
+    """By integer networks, the same on every device."""
+
+    def __init__(self, networks: IntegerNetworks):
+        self._evaluator = IntegerEvaluator(networks)
+
+    def __call__(self, z_symbols: np.ndarray) -> Any:
+        """See `Hyperprior`. Means are exact: multiples of 1/64."""
+        found = self._evaluator.hyper_synthesis(z_symbols)
+        if isinstance(found, np.ndarray):
+            return found
+        return found.indexes, None if found.means is None else found.means.astype(np.float32) / np.float32(64)
