@@ -15,7 +15,7 @@ class Hyperprior(Protocol):
     """From symbols of z, int32 `[h / 4, w / 4, N]`, to what the coder needs of y."""
 
     def __call__(self, z_symbols: np.ndarray) -> Any:
-        """For autoregressive models their side information `[h, w, X]`; else indexes and means (or None) `[h, w, M]`."""
+        """Side information `[h, w, X]` of autoregressive models; else indexes and means (or None) `[h, w, M]`."""
         ...
 
 

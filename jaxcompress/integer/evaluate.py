@@ -4,8 +4,8 @@ A device multiplies small integers exactly in more than one way, and is fast in 
 
 - "float32": convolutions of integers in float32, channels in groups whose sums stay below 2^24. For CPUs, whose
   convolutions are plain sums of products.
-- "int8": one product of matrices for all taps, int8 to int32, then sums over shifted taps. For GPUs, whose libraries may
-  compute a float convolution by transforms that round.
+- "int8": one product of matrices for all taps, int8 to int32, then sums over shifted taps. For GPUs, whose libraries
+  may compute a float convolution by transforms that round.
 - "bfloat16": likewise with bfloat16 operands, which hold integers up to 256, summed in float32. For TPUs.
 """
 
