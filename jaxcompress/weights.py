@@ -108,7 +108,7 @@ class Weights:
         return {"params": self.params}
 
     def bits_fingerprint(self, *, integer: bool = False) -> str:
-        """16 hex digits of what decides the bits of a stream: tables, and with them the networks that choose among them.
+        """16 hex digits of what decides the bits of a stream: tables, and the networks that choose among them.
 
         Args:
             integer: those in integers, not the float ones and the medians that these need.
@@ -130,8 +130,8 @@ class Weights:
         """
         if self.integer is None:
             raise ValueError(
-                f"the weights of {self.architecture} have no integer networks: jaxcompress.integer.quantize_entropy makes "
-                f"them, or code with entropy='float'"
+                f"the weights of {self.architecture} have no integer networks: make them with "
+                f"jaxcompress.integer.quantize_entropy, or code with entropy='float'"
             )
         return self.integer
 

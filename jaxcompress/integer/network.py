@@ -1,7 +1,8 @@
 """The networks that choose tables and means, in integers: what they are made of, and the proof that no sum overflows.
 
-Weights are int8, one scale for each output; signals are integers of 8 bits; sums are int32 and never round, so the order
-of summation cannot matter. Between layers a sum is shifted right, by a number of its own for each output, and clamped.
+Weights are int8, one scale for each output; signals are integers of 8 bits; sums are int32 and never round, so the
+order of summation cannot matter. Between layers a sum is shifted right, by a number of its own for each output, and
+clamped.
 `docs/integer.md` writes out the arithmetic.
 """
 

@@ -44,8 +44,8 @@ def quantize_entropy(
 ) -> "Weights":
     """Gives weights the integer networks that their streams are to be coded with.
 
-    The networks that compute scales and means, which decide every bit, become networks of 8-bit weights and signals with
-    exact sums: files then decode on any device. Nothing is trained. Ranges of signals are met on hyper-latents drawn
+    The networks that compute scales and means, which decide every bit, become networks of 8-bit weights and signals
+    with exact sums: files then decode on any device. Nothing is trained. Ranges of signals are met on hyper-latents drawn
     from the model's own prior, or on pictures, which is a little better.
 
     Args:
@@ -185,7 +185,7 @@ def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums, seen: list[np.nda
     exact = [sample / signal.steps for sample in seen]
     inputs = [np.clip(np.floor(sample + 0.5), *signal.range) for sample in exact]
     rounded = _rounded_kernel(kernel, layer.factor**2, moments(inputs, len(kernel)))
-    # Rounding of weights and of signals (small negative ones above all, which become 0) leaves outputs' means as they are.
+    # Rounding of weights, and of signals (small negative ones above all, which become 0), leaves outputs' means alone.
     bias = bias + _mean(exact) @ kernel.sum((0, 1)) - _mean(inputs) @ rounded.sum((0, 1))
     tap_bias = None
     if signal.offsets is not None:
