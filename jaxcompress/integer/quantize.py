@@ -45,7 +45,7 @@ def quantize_entropy(
     """Gives weights the integer networks that their streams are to be coded with.
 
     The networks that compute scales and means, which decide every bit, become networks of 8-bit weights and signals
-    with exact sums: files then decode on any device. Nothing is trained. Ranges of signals are met on hyper-latents drawn
+    with exact sums: files then decode on any device. Nothing is trained. Signals are met on hyper-latents drawn
     from the model's own prior, or on pictures, which is a little better.
 
     Args:
