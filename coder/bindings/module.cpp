@@ -18,6 +18,7 @@ namespace jaxcompress {
 void bind_rans(py::module_& module);
 void bind_repair(py::module_& module);
 void bind_lanes(py::module_& module);
+void bind_integer(py::module_& module);
 
 namespace {
 
@@ -40,4 +41,5 @@ PYBIND11_MODULE(_rans, module) {
   bind_autoregressive(module);
   bind_repair(module);
   bind_lanes(module);
+  bind_integer(module);
 }

@@ -17,6 +17,7 @@ std::vector<InstructionSet> instruction_sets() {
 std::string_view to_string(InstructionSet set) {
   switch (set) {
     case InstructionSet::kAvx512: return "avx512";
+    case InstructionSet::kAvx512Vnni: return "avx512vnni";
     case InstructionSet::kAvx2: return "avx2";
     default: return "portable";
   }

@@ -16,7 +16,7 @@ namespace jaxcompress {
 
 using Floats = Buffer<float>;
 
-enum class InstructionSet { kPortable, kAvx2, kAvx512 };
+enum class InstructionSet { kPortable, kAvx2, kAvx512, kAvx512Vnni };
 
 // Those that this processor has, the fastest first; the last is kPortable.
 std::vector<InstructionSet> instruction_sets();
