@@ -9,31 +9,31 @@
 #include <cstdint>
 
 #define JAXCOMPRESS_TARGET [[gnu::target("avx2")]]
+// Not more than once, since compilers would then keep sums in memory.
+#define JAXCOMPRESS_UNROLL_ROWS _Pragma("GCC unroll 1")
 
 namespace jaxcompress {
 namespace {
 
-// The empty assembly says in which order to compute, since compilers would have so many products wait for their sums
-// that the sums no longer fit in registers.
+// Some words of assembly, since compilers would otherwise spread products and sums over more registers than there are.
 struct Vector {
   using Input = std::uint8_t;
   using Word = std::int32_t;
   static constexpr std::size_t kSize = 8;
 
   JAXCOMPRESS_TARGET static Vector load(const std::int32_t* source) {
-    __m256i value = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source));
-    asm volatile("" : "+x"(value));
-    return {value};
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(source))};
   }
   JAXCOMPRESS_TARGET static Vector broadcast(const std::uint8_t* source) {
-    std::int32_t word;
-    __builtin_memcpy(&word, source, sizeof(word));
-    return {_mm256_set1_epi32(word)};
+    __m256i value;
+    asm("vpbroadcastd %1, %0" : "=x"(value) : "m"(*reinterpret_cast<const std::uint8_t(*)[4]>(source)));
+    return {value};
   }
-  JAXCOMPRESS_TARGET static Vector multiply_add(const Vector& a, const Vector& b, const Vector& c) {
-    __m256i sum = _mm256_add_epi32(c.value, _mm256_madd_epi16(a.value, b.value));
-    asm volatile("" : "+x"(sum));
-    return {sum};
+  JAXCOMPRESS_TARGET void add_product(const Vector& input, const Vector& weights) {
+    __m256i product;
+    __m256i sum = value;
+    asm("vpmaddwd %3, %2, %0\n\tvpaddd %0, %1, %1" : "=&x"(product), "+x"(sum) : "x"(input.value), "x"(weights.value));
+    value = sum;
   }
   JAXCOMPRESS_TARGET void store(std::int32_t* target) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), value);

@@ -3,7 +3,8 @@
 // No header in the usual sense: a source file for one instruction set includes it inside its own unnamed
 // namespace, after it has defined
 //   JAXCOMPRESS_TARGET   the attribute that lets a function use the instructions
-//   struct Vector        kSize words: load, store, broadcast of inputs, multiply_add; types Input, Word
+//   JAXCOMPRESS_UNROLL_ROWS   a pragma before the loop over rows
+//   struct Vector        kSize words: load, store, broadcast of inputs, add_product; types Input, Word
 //   kMostPositions       of a tile
 //   panels_of_tile       the most panels that a tile of some positions has
 // Nothing here has external linkage, so no other code can come to use these instructions by accident.
@@ -47,8 +48,7 @@ JAXCOMPRESS_TARGET void multiply_tile(const TileProduct& product, const Block& b
   }
   const Vector::Word* weights = block.weights + panel * kPanel;
   const Vector::Word* next = block.next + panel * kPanel;
-  // Twice, so that counting does not take the place of the products' own instructions.
-  _Pragma("GCC unroll 2")
+  JAXCOMPRESS_UNROLL_ROWS
   for (std::size_t k = 0; k < block.rows; ++k, weights += block.stride, next += block.next_stride) {
     Vector input[positions];
     JAXCOMPRESS_UNROLL
@@ -61,7 +61,7 @@ JAXCOMPRESS_TARGET void multiply_tile(const TileProduct& product, const Block& b
         const Vector weight = Vector::load(weights + p * kPanel + v * Vector::kSize);
         JAXCOMPRESS_UNROLL
         for (std::size_t i = 0; i < positions; ++i) {
-          sums[i][p][v] = Vector::multiply_add(input[i], weight, sums[i][p][v]);
+          sums[i][p][v].add_product(input[i], weight);
         }
       }
     }

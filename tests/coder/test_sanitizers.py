@@ -37,22 +37,32 @@ def run_fuzzer(program, sources, cases, *options):
         ("fuzz_lanes", "address,undefined", 10_000),
         ("fuzz_autoregressive", "address,undefined", 400),
         ("fuzz_autoregressive", "thread", 150),
+        ("fuzz_integer", "address,undefined", 600),
+        ("fuzz_integer", "thread", 150),
     ],
 )
 def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, name, kinds, cases):
     sources = [CODER / "fuzz" / f"{name}.cpp", *sorted((CODER / "src").glob("*.cpp"))]
-    passed = f" by {' '.join(_rans.lane_isas())}" if name == "fuzz_lanes" else ""
+    sets = {"fuzz_lanes": _rans.lane_isas, "fuzz_integer": _rans.integer_instruction_sets}
+    passed = f" by {' '.join(sets[name]())}" if name in sets else ""
     assert run_fuzzer(tmp_path / name, sources, cases, *sanitize(kinds)) == f"{cases} cases passed{passed}\n"
 
 
 @pytest.mark.skipif("avx2" not in _rans.lane_isas(), reason="needs AVX2")
-def test_lanes_of_avx512_on_every_processor(tmp_path):
+@pytest.mark.parametrize(
+    ("fuzzer", "kernel", "cases", "passed"),
+    [
+        ("fuzz_lanes", "lanes_avx512", 3000, "scalar avx2 avx512"),
+        ("fuzz_integer", "integers_avx512vnni", 100, "avx512vnni avx2 portable"),
+    ],
+)
+def test_avx512_on_every_processor(tmp_path, fuzzer, kernel, cases, passed):
     # What AVX-512 does is done in plain C++, so that this runs where there is none.
-    kernel = CODER / "src" / "lanes_avx512.cpp"
-    emulated = tmp_path / "lanes_avx512.o"
+    source = CODER / "src" / f"{kernel}.cpp"
+    emulated = tmp_path / "emulated.o"
     options = sanitize("address,undefined")
-    subprocess.run([*COMPILER, *options, "-mavx2", "-I", EMULATION, "-c", kernel, "-o", emulated], check=True)
-    others = sorted(set((CODER / "src").glob("*.cpp")) - {kernel})
-    sources = [CODER / "fuzz" / "fuzz_lanes.cpp", emulated, *others]
-    found = run_fuzzer(tmp_path / "fuzz_lanes", sources, 3000, *options, "-D__builtin_cpu_supports(name)=1")
-    assert found == "3000 cases passed by scalar avx2 avx512\n"
+    subprocess.run([*COMPILER, *options, "-mavx2", "-I", EMULATION, "-c", source, "-o", emulated], check=True)
+    others = sorted(set((CODER / "src").glob("*.cpp")) - {source})
+    sources = [CODER / "fuzz" / f"{fuzzer}.cpp", emulated, *others]
+    found = run_fuzzer(tmp_path / fuzzer, sources, cases, *options, "-D__builtin_cpu_supports(name)=1")
+    assert found == f"{cases} cases passed by {passed}\n"
