@@ -19,6 +19,7 @@ so a container that must know adds a checksum. Where a few indexes may differ fr
 from ._autoregressive import ContextModel, RepairedLatent
 from ._coding import CdfTables, Decoder, Encoder, decode, decode_batch, encode, encode_batch, pmf_to_cdf
 from ._instruction_sets import instruction_sets
+from ._integer import IntegerContextModel
 from ._lanes import decode_lanes, encode_lanes
 from ._rans import StreamError
 from ._repair import Repaired, decode_repaired
@@ -29,6 +30,7 @@ __all__ = [
     "ContextModel",
     "Decoder",
     "Encoder",
+    "IntegerContextModel",
     "Repaired",
     "RepairedLatent",
     "StreamError",

@@ -1,7 +1,7 @@
 """Checks that turn what the caller gives into the arrays that the extension takes."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 _INT32 = np.iinfo(np.int32)
 
@@ -47,6 +47,18 @@ def float32_array(name: str, values: ArrayLike) -> NDArray[np.float32]:
         raise ValueError(f"{name} has dtype {array.dtype}, expected float32 or another real dtype")
     with np.errstate(over="ignore"):  # what overflows becomes infinite, which the extension reports
         return _contiguous(array, np.float32)
+
+
+def exact_array(name: str, values: ArrayLike, dtype: DTypeLike) -> NDArray:
+    """The array `values`, which has this dtype, C-contiguous.
+
+    Raises:
+        ValueError: it has another dtype. The message starts with `name`.
+    """
+    array = np.asarray(values)
+    if array.dtype != dtype:
+        raise ValueError(f"{name} has dtype {array.dtype}, expected {np.dtype(dtype)}")
+    return _contiguous(array, dtype)
 
 
 def _integer_array(name, values):

@@ -59,6 +59,37 @@ class ContextModel:
         self, latent: NDArray[np.float32], hyper: NDArray[np.float32], threads: SupportsIndex
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
+class IntegerContextModel:
+    def __init__(
+        self,
+        context_kernel: NDArray[np.int8],
+        latent_shifts: NDArray[np.uint8],
+        hidden_shifts: list[NDArray[np.uint8]],
+        layers: list[tuple[NDArray[np.int8], NDArray[np.int32]]],
+        output_shifts: NDArray[np.int8],
+        thresholds: NDArray[np.int32],
+        isa: str | None,
+    ) -> None: ...
+    def encode(
+        self,
+        latents: list[NDArray[np.float32]],
+        sides: list[NDArray[np.int32]],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+    ) -> list[bytes]: ...
+    def decode(
+        self,
+        streams: list[bytes],
+        sides: list[NDArray[np.int32]],
+        tables: CdfTables,
+        order: str,
+        threads: SupportsIndex,
+    ) -> list[NDArray[np.float32]]: ...
+    def predict(
+        self, latent: NDArray[np.float32], side: NDArray[np.int32], threads: SupportsIndex
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]: ...
+
 class Decoder:
     def __init__(self, data: bytes, tables: CdfTables) -> None: ...
     def decode(self, indexes: ArrayLike) -> NDArray[np.int32]: ...

@@ -7,6 +7,7 @@ namespace jaxcompress {
 
 void bind_autoregressive(pybind11::module_& module);
 void bind_instruction_sets(pybind11::module_& module);
+void bind_integer(pybind11::module_& module);
 void bind_lanes(pybind11::module_& module);
 void bind_rans(pybind11::module_& module);
 void bind_repair(pybind11::module_& module);

@@ -16,8 +16,9 @@ namespace {
 
 Kernel find_kernel(const std::string& name) {
   if (name == "matrix_f32") return Kernel::kMatrixF32;
+  if (name == "matrix_i8") return Kernel::kMatrixI8;
   if (name == "lanes") return Kernel::kLanes;
-  throw std::invalid_argument(concat("kernel is '", name, "', expected 'matrix_f32' or 'lanes'"));
+  throw std::invalid_argument(concat("kernel is '", name, "', expected 'matrix_f32', 'matrix_i8' or 'lanes'"));
 }
 
 std::vector<std::string> instruction_set_names(const std::string& kernel) {

@@ -36,4 +36,5 @@ PYBIND11_MODULE(_rans, module) {
   bind_autoregressive(module);
   bind_repair(module);
   bind_lanes(module);
+  bind_integer(module);
 }

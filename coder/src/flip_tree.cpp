@@ -15,7 +15,7 @@ constexpr std::size_t kMostFlips = 16;
 }  // namespace
 
 StreamOrder::StreamOrder(const ContextModel& model, const SideInformation& side, Order order) {
-  const Steps steps(model, {&side, 1}, order);
+  const Steps steps(model, std::span(&side, 1), order);
   std::vector<Position> positions;
   for (std::size_t step = 0; step < steps.count(); ++step) {
     steps.list(step, positions);

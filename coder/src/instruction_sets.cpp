@@ -9,7 +9,8 @@
 namespace jaxcompress {
 namespace {
 
-constexpr InstructionSet kFastestFirst[] = {InstructionSet::kAvx512, InstructionSet::kAvx2, InstructionSet::kPortable};
+constexpr InstructionSet kFastestFirst[] = {InstructionSet::kAvx512Vnni, InstructionSet::kAvx512, InstructionSet::kAvx2,
+                                            InstructionSet::kPortable};
 
 // Whether the processor has the features that the kernel's source file for the set is compiled with.
 bool has_features(Kernel kernel, InstructionSet set) {
@@ -22,6 +23,10 @@ bool has_features(Kernel kernel, InstructionSet set) {
     case Kernel::kMatrixF32:
       if (set == InstructionSet::kAvx512) return avx512;
       if (set == InstructionSet::kAvx2) return avx2 && __builtin_cpu_supports("fma");
+      break;
+    case Kernel::kMatrixI8:
+      if (set == InstructionSet::kAvx512Vnni) return avx512 && __builtin_cpu_supports("avx512vnni");
+      if (set == InstructionSet::kAvx2) return avx2;
       break;
     case Kernel::kLanes:
       if (set == InstructionSet::kAvx512) {
@@ -41,6 +46,7 @@ bool has_features(Kernel kernel, InstructionSet set) {
 std::string_view to_string(InstructionSet set) {
   switch (set) {
     case InstructionSet::kAvx512: return "avx512";
+    case InstructionSet::kAvx512Vnni: return "avx512vnni";
     case InstructionSet::kAvx2: return "avx2";
     default: return "portable";
   }

@@ -6,9 +6,9 @@
 namespace jaxcompress {
 
 // Written so that compilers make vectors of it where std::fma is an instruction.
-void accumulate_portable(const Product& product) {
+void accumulate_portable(const FloatProduct& product) {
   for (std::size_t panel = product.panels.begin; panel < product.panels.end; ++panel) {
-    const Group group = group_from(product, panel);
+    const Group<float> group = group_from(product, panel);
     for (std::size_t i = 0; i < product.positions; ++i) {
       const float* input = product.inputs[i];
       float* target = product.sums[i] + panel * kPanel;

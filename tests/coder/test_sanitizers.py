@@ -13,7 +13,8 @@ from jaxcompress.coder import instruction_sets
 
 CODER = Path(__file__).parents[2] / "coder"
 EMULATION = Path(__file__).parent / "emulation"
-LANES = instruction_sets("lanes")
+# Of the fuzzers that say by which instruction sets they passed.
+KERNELS = {"fuzz_lanes": "lanes", "fuzz_integer": "matrix_i8"}
 COMPILER = ["g++", "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-I", CODER / "include"]
 
 pytestmark = [
@@ -72,26 +73,36 @@ def run_fuzzer(program, kinds, objects, cases):
         ("fuzz_autoregressive", "thread", 150),
         ("fuzz_repair_latents", "address,undefined", 500),
         ("fuzz_repair_latents", "thread", 100),
+        ("fuzz_integer", "address,undefined", 600),
+        ("fuzz_integer", "thread", 150),
     ],
 )
 def test_nothing_is_read_or_written_where_it_should_not_be(tmp_path, coder_objects, name, kinds, cases):
-    passed = f" by {' '.join(LANES)}" if name == "fuzz_lanes" else ""
+    kernel = KERNELS.get(name)
+    passed = f" by {' '.join(instruction_sets(kernel))}" if kernel else ""
     found = run_fuzzer(tmp_path / name, kinds, coder_objects(kinds).values(), cases)
     assert found == f"{cases} cases passed{passed}\n"
 
 
-@pytest.mark.skipif("avx2" not in LANES, reason="needs AVX2")
-def test_lanes_of_avx512_on_every_processor(tmp_path, coder_objects):
+@pytest.mark.skipif("avx2" not in instruction_sets("lanes"), reason="needs AVX2")
+@pytest.mark.parametrize(
+    ("name", "kernel", "cases", "passed"),
+    [
+        ("fuzz_lanes", "lanes_avx512", 3000, "avx512 avx2 portable"),
+        ("fuzz_integer", "integers_avx512vnni", 100, "avx512vnni avx2 portable"),
+    ],
+)
+def test_avx512_on_every_processor(tmp_path, coder_objects, name, kernel, cases, passed):
     # What AVX-512 does is done in plain C++, and the processor is said to have it: this runs where there is none.
     kinds = "address,undefined"
     changed = {
-        "lanes_avx512": ["-mavx2", "-I", EMULATION],
+        kernel: ["-mavx2", "-I", EMULATION],
         "instruction_sets": ["-D__builtin_cpu_supports(name)=1"],
     }
     objects = dict(coder_objects(kinds))
-    for name, options in changed.items():
-        assert name in objects
-        source = CODER / "src" / f"{name}.cpp"
-        objects[name] = compile_object(source, tmp_path / f"{name}.o", *sanitize(kinds), *options)
-    found = run_fuzzer(tmp_path / "fuzz_lanes", kinds, objects.values(), 3000)
-    assert found == "3000 cases passed by avx512 avx2 portable\n"
+    for changed_source, options in changed.items():
+        assert changed_source in objects
+        source = CODER / "src" / f"{changed_source}.cpp"
+        objects[changed_source] = compile_object(source, tmp_path / f"{source.stem}.o", *sanitize(kinds), *options)
+    found = run_fuzzer(tmp_path / name, kinds, objects.values(), cases)
+    assert found == f"{cases} cases passed by {passed}\n"

@@ -10,18 +10,10 @@
 #include <vector>
 
 #include "jaxcompress/context_model.hpp"
+#include "jaxcompress/order.hpp"
 #include "jaxcompress/tables.hpp"
 
 namespace jaxcompress {
-
-// The order of positions in a stream. At each position the symbols go channel after channel.
-enum class Order {
-  // Row after row, as CompressAI.
-  kRaster,
-  // By column + (reach + 1) * row, and where that is equal by row. Positions where it is equal do not see each
-  // other, so a decoder computes them together.
-  kWavefront,
-};
 
 // The side information of a picture: [height, width, model.side_channels()] in C order.
 struct SideInformation {

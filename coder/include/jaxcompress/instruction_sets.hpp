@@ -16,11 +16,12 @@ namespace jaxcompress {
 
 // From the slowest to the fastest; the first is plain C++, which runs anywhere. A new one needs its name and the
 // features that each kernel asks for, both in instruction_sets.cpp.
-enum class InstructionSet { kPortable, kAvx2, kAvx512 };
+enum class InstructionSet { kPortable, kAvx2, kAvx512, kAvx512Vnni };
 
 // The loops that there are for several sets. Each has its own needs, and may lack a set.
 enum class Kernel {
   kMatrixF32,  // matrix_f32.hpp
+  kMatrixI8,   // matrix_i8.hpp
   kLanes,      // lanes_kernels.hpp
 };
 

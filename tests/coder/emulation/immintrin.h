@@ -1,5 +1,5 @@
-// AVX-512 without AVX-512: the intrinsics that lanes_avx512.cpp uses, one number after the other, as Intel's
-// Intrinsics Guide defines them. With the folder of this file before the compiler's own, that source runs on
+// AVX-512 without AVX-512: the intrinsics that lanes_avx512.cpp and integers_avx512vnni.cpp use, one number after the other, as Intel's
+// Intrinsics Guide defines them. With the folder of this file before the compiler's own, those sources run on
 // every processor with AVX2 (for which it must be compiled), slowly.
 #pragma once
 
@@ -10,7 +10,7 @@
 #include <cstring>
 
 // So that the compiler puts no AVX-512 into the functions.
-#define target(features)
+#define target(features) unused
 
 namespace emulation {
 
@@ -101,6 +101,7 @@ Register setr(T... values) {
 #define _mm512_cmpge_epu32_mask(a, b) emulation::greater_equal(a, b)
 #define _mm512_cmplt_epu32_mask(a, b) static_cast<emulation::Mask>(~emulation::greater_equal(a, b))
 #define _mm512_cmpeq_epi32_mask(a, b) emulation::equal(a, b)
+#define _mm512_dpbusd_epi32(sums, a, b) emulation::add_products_of_bytes(sums, a, b)
 #define _mm512_mask_mov_epi32(source, mask, a) emulation::choose(source, mask, a)
 #define _mm512_mask_add_epi32(source, mask, a, b) emulation::choose(source, mask, emulation::add(a, b))
 #define _mm512_mask_or_epi32(source, mask, a, b) emulation::choose(source, mask, emulation::bit_or(a, b))
@@ -182,6 +183,18 @@ inline Register sub(const Register& a, const Register& b) {
 
 inline Register mullo(const Register& a, const Register& b) {
   return each([&](std::size_t i) { return a.at[i] * b.at[i]; });
+}
+
+// Of unsigned bytes with signed ones, four by four.
+inline Register add_products_of_bytes(const Register& sums, const Register& a, const Register& b) {
+  return each([&](std::size_t i) {
+    std::uint32_t sum = sums.at[i];
+    for (int shift = 0; shift < 32; shift += 8) {
+      const auto factor = static_cast<std::int8_t>(b.at[i] >> shift);
+      sum += (a.at[i] >> shift & 255) * static_cast<std::uint32_t>(factor);
+    }
+    return sum;
+  });
 }
 
 inline Register mul_even(const Register& a, const Register& b) {

@@ -3,7 +3,8 @@
 // No header in the usual sense: a source file for one instruction set includes it inside its own unnamed
 // namespace, after it has defined
 //   JAXCOMPRESS_TARGET   the attribute that lets a function use the instructions
-//   struct Vector        kSize floats with load, store, broadcast, fma
+//   JAXCOMPRESS_UNROLL_ROWS   a pragma before the loop over rows
+//   struct Vector        kSize words: load, store, broadcast of inputs, add_product; types Input, Word
 //   kMostPositions       of a tile
 //   panels_of_tile       the most panels that a tile of some positions has
 // Nothing here has external linkage, so no other code can come to use these instructions by accident.
@@ -13,28 +14,30 @@
 
 constexpr std::size_t kVectors = kPanel / Vector::kSize;
 
+using TileProduct = Product<Vector::Input, Vector::Word>;
+
 // Some rows of a group.
 struct Block {
-  const float* weights;
+  const Vector::Word* weights;
   std::size_t stride;
   std::size_t first_row;  // counted from the product's first
   std::size_t rows;
   Range panels;
-  const float* next;  // the weights of the block after this one
+  const Vector::Word* next;  // the weights of the block after this one
   std::size_t next_stride;
 };
 
 // The product of a block at some positions, for `panels` of its panels, beginning with number `panel`.
 template <std::size_t positions, std::size_t panels>
-JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block, std::size_t panel,
+JAXCOMPRESS_TARGET void multiply_tile(const TileProduct& product, const Block& block, std::size_t panel,
                                       std::size_t position) {
-  const float* inputs[positions];
+  const Vector::Input* inputs[positions];
   Vector sums[positions][panels][kVectors];
   const std::size_t output = (block.panels.begin + panel) * kPanel;
   JAXCOMPRESS_UNROLL
   for (std::size_t i = 0; i < positions; ++i) {
-    inputs[i] = product.inputs[position + i] + block.first_row;
-    const float* source = product.sums[position + i] + output;
+    inputs[i] = product.inputs[position + i] + block.first_row * TileProduct::kRowInputs;
+    const Vector::Word* source = product.sums[position + i] + output;
     JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
       JAXCOMPRESS_UNROLL
@@ -43,14 +46,13 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
       }
     }
   }
-  const float* weights = block.weights + panel * kPanel;
-  const float* next = block.next + panel * kPanel;
-  // Twice, so that counting does not take the place of the products' own instructions.
-  _Pragma("GCC unroll 2")
+  const Vector::Word* weights = block.weights + panel * kPanel;
+  const Vector::Word* next = block.next + panel * kPanel;
+  JAXCOMPRESS_UNROLL_ROWS
   for (std::size_t k = 0; k < block.rows; ++k, weights += block.stride, next += block.next_stride) {
     Vector input[positions];
     JAXCOMPRESS_UNROLL
-    for (std::size_t i = 0; i < positions; ++i) input[i] = Vector::broadcast(inputs[i] + k);
+    for (std::size_t i = 0; i < positions; ++i) input[i] = Vector::broadcast(inputs[i] + k * TileProduct::kRowInputs);
     JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
       __builtin_prefetch(next + p * kPanel);
@@ -59,14 +61,14 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
         const Vector weight = Vector::load(weights + p * kPanel + v * Vector::kSize);
         JAXCOMPRESS_UNROLL
         for (std::size_t i = 0; i < positions; ++i) {
-          sums[i][p][v] = Vector::fma(input[i], weight, sums[i][p][v]);
+          sums[i][p][v].add_product(input[i], weight);
         }
       }
     }
   }
   JAXCOMPRESS_UNROLL
   for (std::size_t i = 0; i < positions; ++i) {
-    float* target = product.sums[position + i] + output;
+    Vector::Word* target = product.sums[position + i] + output;
     JAXCOMPRESS_UNROLL
     for (std::size_t p = 0; p < panels; ++p) {
       JAXCOMPRESS_UNROLL
@@ -79,7 +81,7 @@ JAXCOMPRESS_TARGET void multiply_tile(const Product& product, const Block& block
 
 // The panels of a range, as many in each tile as it can have.
 template <std::size_t positions, std::size_t panels>
-JAXCOMPRESS_TARGET void multiply_panels(const Product& product, const Block& block, Range range,
+JAXCOMPRESS_TARGET void multiply_panels(const TileProduct& product, const Block& block, Range range,
                                         std::size_t position) {
   for (; range.begin + panels <= range.end; range.begin += panels) {
     multiply_tile<positions, panels>(product, block, range.begin, position);
@@ -91,7 +93,7 @@ JAXCOMPRESS_TARGET void multiply_panels(const Product& product, const Block& blo
 
 // All panels of a block, at the positions of a range, which are 1 to `most`.
 template <std::size_t most>
-JAXCOMPRESS_TARGET void multiply_positions(const Product& product, const Block& block, Range positions) {
+JAXCOMPRESS_TARGET void multiply_positions(const TileProduct& product, const Block& block, Range positions) {
   if constexpr (most > 1) {
     if (positions.end - positions.begin < most) return multiply_positions<most - 1>(product, block, positions);
   }
@@ -99,13 +101,13 @@ JAXCOMPRESS_TARGET void multiply_positions(const Product& product, const Block& 
                                               positions.begin);
 }
 
-JAXCOMPRESS_TARGET void multiply(const Product& product) {
+JAXCOMPRESS_TARGET void multiply(const TileProduct& product) {
   const std::size_t tiles = (product.positions + kMostPositions - 1) / kMostPositions;
   const std::size_t depth = product.rows.end - product.rows.begin;
   for (std::size_t panel = product.panels.begin; panel < product.panels.end;) {
-    const Group group = group_from(product, panel);
+    const Group<Vector::Word> group = group_from(product, panel);
     panel = group.panels.end;
-    const Group after = panel < product.panels.end ? group_from(product, panel) : group;
+    const Group<Vector::Word> after = panel < product.panels.end ? group_from(product, panel) : group;
     for (std::size_t row = 0; row < depth; row += kBlock) {
       const bool last = row + kBlock >= depth;
       const Block block{.weights = group.weights + row * group.stride,
