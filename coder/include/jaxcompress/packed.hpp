@@ -47,7 +47,7 @@ struct Packing {
 template <>
 struct Packing<std::int32_t> {
   static constexpr std::size_t kGroup = 3;
-  static constexpr std::size_t kBlock = 64;
+  static constexpr std::size_t kBlock = 48;
 };
 
 // A matrix of 4-byte words, each of which has the weights of one output for as many inputs as it holds.
