@@ -34,9 +34,9 @@ struct Vector {
   __m512i value;
 };
 
-// At most 24 of the 32 registers for sums.
-constexpr std::size_t kMostPositions = 4;
-constexpr std::size_t panels_of_tile(std::size_t) { return 6; }
+// At most 18 of the 32 registers for sums.
+constexpr std::size_t kMostPositions = 6;
+constexpr std::size_t panels_of_tile(std::size_t) { return 3; }
 
 #include "matrix_tiles.hpp"
 

@@ -102,20 +102,21 @@ JAXCOMPRESS_TARGET void multiply_positions(const TileProduct& product, const Blo
 }
 
 JAXCOMPRESS_TARGET void multiply(const TileProduct& product) {
+  constexpr std::size_t most_rows = Packing<Vector::Word>::kBlock;
   const std::size_t tiles = (product.positions + kMostPositions - 1) / kMostPositions;
   const std::size_t depth = product.rows.end - product.rows.begin;
   for (std::size_t panel = product.panels.begin; panel < product.panels.end;) {
     const Group<Vector::Word> group = group_from(product, panel);
     panel = group.panels.end;
     const Group<Vector::Word> after = panel < product.panels.end ? group_from(product, panel) : group;
-    for (std::size_t row = 0; row < depth; row += kBlock) {
-      const bool last = row + kBlock >= depth;
+    for (std::size_t row = 0; row < depth; row += most_rows) {
+      const bool last = row + most_rows >= depth;
       const Block block{.weights = group.weights + row * group.stride,
                         .stride = group.stride,
                         .first_row = row,
-                        .rows = std::min(kBlock, depth - row),
+                        .rows = std::min(most_rows, depth - row),
                         .panels = group.panels,
-                        .next = last ? after.weights : group.weights + (row + kBlock) * group.stride,
+                        .next = last ? after.weights : group.weights + (row + most_rows) * group.stride,
                         .next_stride = last ? after.stride : group.stride};
       for (std::size_t t = 0; t < tiles; ++t) {
         multiply_positions<kMostPositions>(

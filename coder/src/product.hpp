@@ -35,8 +35,9 @@ struct Group {
 // The part that begins with a panel.
 template <typename Input, typename Word>
 Group<Word> group_from(const Product<Input, Word>& product, std::size_t panel) {
-  const std::size_t begin = panel / kGroup * kGroup;
-  const std::size_t end = std::min(begin + kGroup, product.weights.panels());
+  constexpr std::size_t size = Packing<Word>::kGroup;
+  const std::size_t begin = panel / size * size;
+  const std::size_t end = std::min(begin + size, product.weights.panels());
   const std::size_t stride = (end - begin) * kPanel;
   const Word* weights = product.weights.data() + begin * kPanel * product.weights.rows();
   return {weights + product.rows.begin * stride + (panel - begin) * kPanel, stride,

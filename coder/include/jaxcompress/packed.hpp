@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -32,14 +33,22 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-// Outputs are computed in panels of this many, of which the last is padded, and weights stored in groups of panels:
-// row after row of a group, so that what is used together lies together.
+// Outputs are computed in panels of this many, of which the last is padded.
 inline constexpr std::size_t kPanel = 16;
-inline constexpr std::size_t kGroup = 6;
 
-// Rows of a group whose weights are used by all positions before the next ones: together with those, which are
-// fetched meanwhile, they leave some room in a first cache of 32 KB.
-inline constexpr std::size_t kBlock = 32;
+// Weights are stored in groups of panels, row after row of a group, so that what is used together lies together. The
+// rows of a block are used by all positions before the next ones: together with those, which are fetched meanwhile,
+// they leave some room in a first cache of 32 KB.
+template <typename Word>
+struct Packing {
+  static constexpr std::size_t kGroup = 6;
+  static constexpr std::size_t kBlock = 32;
+};
+template <>
+struct Packing<std::int32_t> {
+  static constexpr std::size_t kGroup = 3;
+  static constexpr std::size_t kBlock = 48;
+};
 
 // A matrix of 4-byte words, each of which has the weights of one output for as many inputs as it holds.
 template <typename Word>
@@ -50,12 +59,11 @@ class PackedWeights {
   // `word(row, output)` gives the words.
   template <typename Source>
   PackedWeights(std::size_t rows, std::size_t outputs, const Source& word)
-      : rows_(rows), outputs_(outputs), words_(rows * width() + kBlock * kGroup * kPanel) {
+      : rows_(rows), outputs_(outputs), words_(rows * width() + Packing<Word>::kBlock * kColumns) {
     // One block more than there is, since whole blocks are fetched ahead, from wherever the next one begins.
-    constexpr std::size_t columns = kGroup * kPanel;
-    for (std::size_t first = 0; first < outputs; first += columns) {
-      const std::size_t count = std::min(columns, outputs - first);
-      const std::size_t stride = std::min(columns, width() - first);
+    for (std::size_t first = 0; first < outputs; first += kColumns) {
+      const std::size_t count = std::min(kColumns, outputs - first);
+      const std::size_t stride = std::min(kColumns, width() - first);
       for (std::size_t row = 0; row < rows; ++row) {
         Word* target = words_.data() + first * rows + row * stride;
         for (std::size_t o = 0; o < count; ++o) target[o] = word(row, first + o);
@@ -71,6 +79,9 @@ class PackedWeights {
   const Word* data() const { return words_.data(); }
 
  private:
+  // Of a group.
+  static constexpr std::size_t kColumns = Packing<Word>::kGroup * kPanel;
+
   std::size_t rows_;
   std::size_t outputs_;
   Buffer<Word> words_;
