@@ -195,7 +195,7 @@ class IntegerNetworks:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by path, such as "hyper_synthesis/0/kernel"."""
-        found = {"thresholds": self.thresholds, "channels": np.array(self.channels, np.int32)}
+        found = {"thresholds": self.thresholds, "channels": np.array([self.channels], np.int32)}
         if self.latent_shifts is not None:
             found["latent_shifts"] = self.latent_shifts
         for part in _PARTS:
@@ -214,7 +214,7 @@ class IntegerNetworks:
             parts = {part: _layers(arrays, part) for part in _PARTS}
             networks = cls(
                 thresholds=arrays["thresholds"],
-                channels=int(arrays["channels"]),
+                channels=int(arrays["channels"][0]),
                 latent_shifts=arrays.get("latent_shifts"),
                 **parts,
             )

@@ -37,7 +37,7 @@ def test_layers_that_fit_nothing_raise(changes, message):
 
 def test_layers_that_do_not_follow_each_other_raise():
     thresholds = np.array([1, 2], np.int32)
-    with pytest.raises(ValueError, match="a layer of 2 inputs in .-8, 247. follows one of 4 outputs in None"):
+    with pytest.raises(ValueError, match=r"a layer of 2 inputs in .-8, 247. follows one of 4 outputs in None"):
         IntegerNetworks((make_layer(), make_layer()), thresholds, 2)
     with pytest.raises(ValueError, match="there are 4 outputs; expected scales"):
         IntegerNetworks((make_layer(),), thresholds, 3)
