@@ -12,8 +12,8 @@ def instruction_sets(kernel: Literal["matrix_f32", "matrix_i8", "lanes"] = "matr
     that only tests and measurements need to choose.
 
     Args:
-        kernel: "matrix_f32", the products of `ContextModel`; "matrix_i8", those of `IntegerContextModel`; or "lanes", the
-            loops of `encode_lanes` and `decode_lanes`.
+        kernel: "matrix_f32", the products of `ContextModel`; "matrix_i8", those of `IntegerContextModel`; or "lanes",
+            the loops of `encode_lanes` and `decode_lanes`.
 
     Returns:
         Some of "avx512vnni", "avx512", "avx2" and "portable", the last of which is plain C++.
