@@ -1,94 +1,53 @@
-"""Signals that networks are quantized for: drawn from a model's own distributions, or met while coding pictures."""
+"""Signals that networks are quantized for: what enters each layer while pictures are coded."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcompress.entropy import SCALE_BOUND, CodingTables
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import centered_padding
 
-_SIDE = 8  # of a drawn z
-_CONSTANT = 24
-_INDEPENDENT = 8
-# A drawn y starts without neighbours; after these many rounds neighbours are of the model's own kind.
-_ROUNDS = 6
 
-
-class Signals:
-    """What enters each layer, sample by sample.
+class Signals(NamedTuple):
+    """What enters each layer, by layer and picture: arrays `[h, w, in]`.
 
     Attributes:
-        hyper: of the hyper-synthesis, by layer and sample: arrays `[h, w, in]`; of the first, symbols of z.
-        context: likewise, of the context; of the first, latents.
+        hyper_synthesis: of the first layer, symbols of z.
+        context: of the first layer, latents; of models without a context, empty.
     """
 
-    def __init__(self, networks: LinearNetworks, medians: np.ndarray):
-        self._networks = networks
-        self._medians = medians
-        self.hyper: list[list[np.ndarray]] = [[] for _ in networks.hyper_synthesis]
-        self.context: list[list[np.ndarray]] = [[] for _ in networks.context]
-
-    def add(self, z_hat: jax.Array, y: jax.Array) -> None:
-        """Runs the networks on z_hat `[1, h, w, N]` and y `[1, 4 h, 4 w, M]`."""
-        *hidden, side = _run(self._networks.hyper_synthesis, z_hat)
-        _keep(self.hyper, [z_hat - self._medians, *hidden])
-        if self._networks.context:
-            _keep(self.context, [y, *_run(self._networks.context, y, side)[:-1]])
+    hyper_synthesis: list[list[np.ndarray]]
+    context: list[list[np.ndarray]]
 
 
 def signals_of_pictures(
-    model: CompressionModel, params: Any, networks: LinearNetworks, medians: np.ndarray, images: Sequence[np.ndarray]
+    model: CompressionModel, params: Any, networks: LinearNetworks, medians: np.ndarray, pictures: Iterable[np.ndarray]
 ) -> Signals:
-    """Signals met while coding pictures, uint8 `[H, W, 3]`."""
-    found = Signals(networks, medians)
-    for image in images:
-        padding = centered_padding(*image.shape[:2], model.stride)
-        x = np.pad(image, ((padding.top, padding.bottom), (padding.left, padding.right), (0, 0)), mode="edge")
-        y: Any = model.apply({"params": params}, x.astype(np.float32)[None] / 255, method="analysis")
-        z: Any = model.apply({"params": params}, y, method="hyper_analysis")
-        found.add(jnp.rint(z - medians) + medians, jnp.rint(y))
+    """Codes pictures, uint8 `[H, W, 3]`, and keeps what enters each layer."""
+    found = Signals([[] for _ in networks.hyper_synthesis], [[] for _ in networks.context])
+    params = jax.device_put(params)
+    for picture in pictures:
+        y, z = _analyse(model, params, picture)
+        z_hat = jnp.rint(z - medians) + medians
+        *hidden, side = _run(networks.hyper_synthesis, z_hat)
+        _keep(found.hyper_synthesis, [z_hat - medians, *hidden])
+        if networks.context:
+            # Rounded alone, without the mean: near enough, and known for all positions at once.
+            y_hat = jnp.rint(y)
+            _keep(found.context, [y_hat, *_run(networks.context, y_hat, side)[:-1]])
     return found
 
 
-def drawn_signals(
-    networks: LinearNetworks, medians: np.ndarray, z_tables: CodingTables, channels: int, seed: int = 0
-) -> Signals:
-    """Signals of z drawn from its prior, independently or constant over the picture, and of y drawn given z."""
-    rng = np.random.default_rng(seed)
-    found = Signals(networks, medians)
-    for sample in range(_CONSTANT + _INDEPENDENT):
-        side = 1 if sample < _CONSTANT else _SIDE
-        symbols = np.stack([_draw(rng, z_tables, i, side * side) for i in range(len(medians))], -1)
-        if sample == 0:
-            symbols[:] = 0  # the likeliest picture is flat
-        z = np.broadcast_to(symbols.reshape(side, side, -1), (_SIDE, _SIDE, len(medians)))
-        z_hat = jnp.asarray((z + medians)[None], jnp.float32)
-        found.add(z_hat, _draw_latents(rng, networks, z_hat, channels))
-    return found
-
-
-def _draw(rng: np.random.Generator, tables: CodingTables, row: int, count: int) -> np.ndarray:
-    """Symbols of a table, escapes left out."""
-    cdf = tables.cdf[row, : tables.cdf_length[row] - 1]
-    return np.searchsorted(cdf, rng.integers(0, cdf[-1], count), side="right") - 1 + tables.offset[row]
-
-
-def _draw_latents(rng: np.random.Generator, networks: LinearNetworks, z_hat: jax.Array, channels: int) -> jax.Array:
-    shape = (1, 4 * z_hat.shape[1], 4 * z_hat.shape[2], channels)
-    y = jnp.zeros(shape, jnp.float32)
-    if not networks.context:
-        return y
-    noise = jnp.asarray(rng.standard_normal(shape), jnp.float32)
-    side = _run(networks.hyper_synthesis, z_hat)[-1]
-    for _ in range(_ROUNDS):
-        scales, means = jnp.split(_run(networks.context, y, side)[-1], 2, axis=-1)
-        y = jnp.rint(jnp.maximum(scales, SCALE_BOUND) * noise) + means
-    return y
+def _analyse(model: CompressionModel, params: Any, picture: np.ndarray) -> tuple[Any, Any]:
+    padding = centered_padding(*picture.shape[:2], model.stride)
+    edges = (padding.top, padding.bottom), (padding.left, padding.right), (0, 0)
+    x = np.pad(picture, edges, mode="edge").astype(np.float32)[None] / 255
+    y = model.apply({"params": params}, x, method="analysis")
+    return y, model.apply({"params": params}, y, method="hyper_analysis")
 
 
 def _run(layers: Sequence[LinearLayer], x: jax.Array, added: jax.Array | float = 0) -> list[jax.Array]:
@@ -102,5 +61,5 @@ def _run(layers: Sequence[LinearLayer], x: jax.Array, added: jax.Array | float =
 
 
 def _keep(kept: list[list[np.ndarray]], signals: list[jax.Array]) -> None:
-    for samples, signal in zip(kept, signals, strict=True):
-        samples.append(np.asarray(signal[0]))
+    for pictures, signal in zip(kept, signals, strict=True):
+        pictures.append(np.asarray(signal[0]))

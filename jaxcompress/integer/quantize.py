@@ -1,13 +1,15 @@
 """From trained weights to integer networks, without training: `quantize_entropy`."""
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from jaxcompress.entropy import bottleneck_medians
-from jaxcompress.integer.calibrate import Signals, drawn_signals, signals_of_pictures
+from jaxcompress.integer.calibrate import Signals, signals_of_pictures
+from jaxcompress.integer.drawn import drawn_pictures
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks, linear_networks
 from jaxcompress.integer.network import (
     LEAKY_RANGE,
@@ -31,28 +33,25 @@ _LARGEST_BIAS = 2**28
 _LARGEST_SHIFT = 24
 # Of the median channel's range, the least that any channel gets.
 _LEAST_RANGE = 0.05
-# Beyond what was met, ranges leave this much room: clipping costs more than the precision lost.
-_MARGINS = ((16, 1.25), (8, 1.5), (0, 2.0))
 
 
 def quantize_entropy(
     weights: "Weights",
-    images: Sequence[np.ndarray] | None = None,
+    images: Iterable[np.ndarray] = (),
     *,
-    margin: float | None = None,
+    margin: float = 1.5,
     model: CompressionModel | None = None,
 ) -> "Weights":
     """Gives weights the integer networks that their streams are to be coded with.
 
     The networks that compute scales and means, which decide every bit, become networks of 8-bit weights and signals
-    with exact sums: files then decode on any device. Nothing is trained. Signals are met on hyper-latents drawn
-    from the model's own prior, or on pictures, which is a little better.
+    with exact sums: files then decode on any device. Nothing is trained. Steps are chosen by the signals that arise
+    while pictures are coded: ones that are drawn for the purpose, and those that are given.
 
     Args:
         weights: trained weights of a model with a hyperprior.
-        images: uint8 `[H, W, 3]`, of the kind to be coded; some 8 or more.
-        margin: room beyond the largest signals met, at least 1. If not given 2, or 1.5 from 8 pictures on, or 1.25 from
-            16 on.
+        images: uint8 `[H, W, 3]`. None are needed; a few help where what is to be coded is unlike photographs.
+        margin: room beyond the largest signals met, at least 1: what lies beyond is clipped, and costs rate.
         model: the module the parameters belong to, if it is none of `jaxcompress.models`.
 
     Returns:
@@ -60,26 +59,28 @@ def quantize_entropy(
 
     Raises:
         ValueError: the model has no hyperprior, or networks of another kind than convolutions with ReLU or leaky ReLU
-            between them; or a margin below 1.
+            between them; a margin below 1; or images of another type or shape.
 
     Source: after Ballé, Johnston and Minnen 2019, "Integer networks for data compression with latent-variable models",
     with the requantization by shifts alone.
     """
-    count = 0 if images is None else len(images)
-    margin = next(m for least, m in _MARGINS if count >= least) if margin is None else margin
     if not margin >= 1:
         raise ValueError(f"margin is {margin!r}; expected at least 1")
     model = model or weights.model()
     networks = linear_networks(model, weights.params)
-    medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float64)
-    if count:
-        signals = signals_of_pictures(model, weights.params, networks, medians.astype(np.float32), images)
-    else:
-        signals = drawn_signals(networks, medians.astype(np.float32), weights.tables["entropy_bottleneck"], weights.m)
+    medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
+    pictures = itertools.chain(drawn_pictures(), map(_checked_picture, images))
+    signals = signals_of_pictures(model, weights.params, networks, medians, pictures)
     scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
     thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
-    integer = _quantize(networks, signals, margin, medians, thresholds, weights.m)
+    integer = _quantize(networks, signals, margin, medians.astype(np.float64), thresholds, weights.m)
     return dataclasses.replace(weights, integer=integer)
+
+
+def _checked_picture(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"a picture to quantize for is {image.dtype} {image.shape}; expected uint8 [H, W, 3]")
+    return image
 
 
 class _Signal(NamedTuple):
@@ -125,9 +126,9 @@ def _quantize(
         return _rounded(layer, signal, _sums(layer, signal, units), seen)
 
     *hidden, last = networks.hyper_synthesis
-    hyper, signal = hide(hidden, signals.hyper, _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians))
+    hyper, signal = hide(hidden, signals.hyper_synthesis, _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians))
     if not networks.context:
-        return IntegerNetworks((*hyper, end(last, signals.hyper[-1], signal)), thresholds, channels)
+        return IntegerNetworks((*hyper, end(last, signals.hyper_synthesis[-1], signal)), thresholds, channels)
 
     *between, final = networks.context
     shifts = np.ceil(np.log2(_largest(signals.context[0]) * _LATENT_MARGIN * 2**MEAN_BITS / SYMBOL_RANGE[1]))
@@ -137,7 +138,7 @@ def _quantize(
     context.append(end(final, signals.context[-1], leaving))
     # What the sums of the context begin with counts in their steps.
     steps = _hidden_sums(between[0], latents, margin * _largest(signals.context[1]))[0].steps
-    hyper.append(_rounded(last, signal, _sums(last, signal, steps), signals.hyper[-1]))
+    hyper.append(_rounded(last, signal, _sums(last, signal, steps), signals.hyper_synthesis[-1]))
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
 
 
