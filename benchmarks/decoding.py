@@ -35,7 +35,7 @@ def compare(reference: Reference, architecture: str, x: np.ndarray, rounds: int,
     """The rows of an architecture."""
     checkpoint, (n, m) = reference.folder / f"{architecture}.pth.tar", SIZES[architecture]
     reference.build(architecture, n, m, x, checkpoint)
-    codec = jaxcompress.Codec(convert.from_pytorch(checkpoint))
+    codec = jaxcompress.Codec(convert.from_pytorch(checkpoint, integer=False))
     theirs = reference.code(architecture, checkpoint, x)
     # Ours decodes strings of its own in that format: those of CompressAI may take a search, or be refused.
     strings, shape = codec.compress_strings(x)

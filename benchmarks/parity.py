@@ -62,7 +62,7 @@ def compare_random(checks: Checks, reference: Reference, pictures: list[Path], p
         x = crop_center(read_colour(pictures[seed % len(pictures)]))
         reference.build(architecture, n, m, x, checkpoint, seed=seed)
         theirs = reference.code(architecture, checkpoint, x, stages=True)
-        weights = convert.from_pytorch(checkpoint)
+        weights = convert.from_pytorch(checkpoint, integer=False)
         tables["stages"].append(compare_stages(checks, name, weights, theirs))
         tables["checkpoints"].append(compare_checkpoints(checks, name, reference, checkpoint, weights, x, theirs))
         tables["strings"].append(compare_strings(checks, name, jaxcompress.Codec(weights), x, theirs))
@@ -151,7 +151,7 @@ def trained(text: str) -> dict[Path, jaxcompress.Weights]:
     if not checkpoints:
         raise argparse.ArgumentTypeError(f"there is no .pth.tar in {text}")
     try:
-        return {path: convert.from_pytorch(path) for path in checkpoints}
+        return {path: convert.from_pytorch(path, integer=False) for path in checkpoints}
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

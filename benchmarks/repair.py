@@ -80,7 +80,7 @@ def decode(latents: LatentCoder, strings: list[bytes], shape: tuple[int, int], e
 
 def decode_theirs(checks: Checks, reference: Reference, checkpoint: Path, latents, pictures, progress) -> list[dict]:
     """Part 1 for one network: a row for each arithmetic."""
-    architecture = convert.from_pytorch(checkpoint).architecture
+    architecture = convert.from_pytorch(checkpoint, integer=False).architecture
     cases: dict[str, list[dict]] = {arithmetic: [] for arithmetic in ARITHMETICS}
     for path in pictures:
         x = pad(read_colour(path))
@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"jaxcompress {jaxcompress.__version__}, jax {jax.__version__} on {jax.default_backend()}")
         print(f"CompressAI {versions['compressai']}, torch {versions['torch']}")
         for checkpoint in options.weights:
-            weights = convert.from_pytorch(checkpoint)
+            weights = convert.from_pytorch(checkpoint, integer=False)
             latents = LatentCoder(weights, weights.model(), progress=False)
             theirs += decode_theirs(checks, reference, checkpoint, latents, pictures, progress)
             if weights.architecture in PARALLEL:

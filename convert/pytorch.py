@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxcompress.convert.state_dict import from_state_dict, to_state_dict
 from jaxcompress.files import write_file
+from jaxcompress.integer import quantize_entropy
 from jaxcompress.weights import Weights
 
 # Where training programs put the state_dict in a checkpoint that holds more.
@@ -17,7 +18,7 @@ _WRAPPERS = ("state_dict", "network", "model_state_dict")
 _PUBLISHED_NAME = re.compile(r"^(?P<stem>.+)-(?P<quality>[1-8])-(?P<hash>[0-9a-f]{8})\.pth\.tar$")
 
 
-def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None) -> Weights:
+def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None, integer: bool = True) -> Weights:
     """Reads a CompressAI checkpoint.
 
     Architecture and sizes are told from the parameters. Stored coding tables are carried over unchanged, since
@@ -27,6 +28,8 @@ def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None)
     Args:
         path: `.pth` or `.pth.tar`: a state_dict, alone or under "state_dict", "network" or "model_state_dict".
         metadata: stored with the weights; quality and metric of a published file are read from its name.
+        integer: make the integer networks that `.jxc` files are coded with, which takes some seconds. Save the weights
+            then: networks made on another machine may be others, and a file decodes with those it was written with.
 
     Returns:
         The weights.
@@ -49,7 +52,8 @@ def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None)
     known: dict[str, Any] = {"source": path.name}
     if name := _PUBLISHED_NAME.match(path.name):
         known |= {"quality": int(name["quality"]), "metric": "ms-ssim" if "ms-ssim" in name["stem"] else "mse"}
-    return from_state_dict(arrays, metadata={**known, **(metadata or {})})
+    weights = from_state_dict(arrays, metadata={**known, **(metadata or {})})
+    return quantize_entropy(weights) if integer and weights.model().has_hyperprior else weights
 
 
 def to_pytorch(weights: Weights, path: str | Path, *, overwrite: bool = False) -> None:

@@ -6,16 +6,16 @@ The public surface, loaded on first use so that `import jaxcompress` stays cheap
     weights = jaxcompress.load("photo.safetensors")             # trained weights with their coding tables
     data = jaxcompress.Codec(weights).compress(image)           # uint8 [H, W, 3] -> bytes
 
-Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `models`, `codec`
-(bitstreams and files), `convert` (PyTorch checkpoints), `metrics`, `train`, `zoo` (bundled weights), `coder` (the C++
-entropy coder). Conventions are stated in `jaxcompress.ops`.
+Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `integer` (entropy
+parameters in exact arithmetic), `models`, `codec` (bitstreams and files), `convert` (PyTorch checkpoints), `metrics`,
+`train`, `zoo` (bundled weights), `coder` (the C++ entropy coder). Conventions are stated in `jaxcompress.ops`.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxcompress import codec, coder, convert, entropy, layers, metrics, models, ops, train, zoo
+    from jaxcompress import codec, coder, convert, entropy, integer, layers, metrics, models, ops, train, zoo
     from jaxcompress.codec import Codec
     from jaxcompress.models import create
     from jaxcompress.weights import Weights, load
@@ -30,6 +30,7 @@ __all__ = [
     "convert",
     "create",
     "entropy",
+    "integer",
     "layers",
     "load",
     "metrics",

@@ -139,6 +139,11 @@ class Weights:
         """16 hex digits of what turns decoded latents into a picture: g_s."""
         return fingerprint(_flatten("params", {"g_s": self.params["g_s"]}))
 
+    def fingerprints(self) -> dict[str, str]:
+        """All of them, as a weights file names them."""
+        found = {"bits_fingerprint": self.bits_fingerprint(), "synthesis_fingerprint": self.synthesis_fingerprint()}
+        return found if self.integer is None else found | {"integer_fingerprint": self.bits_fingerprint(integer=True)}
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the safetensors file that `load` reads.
 
@@ -154,13 +159,11 @@ class Weights:
             "architecture": self.architecture,
             "n": self.n,
             "m": self.m,
-            "bits_fingerprint": self.bits_fingerprint(),
-            "synthesis_fingerprint": self.synthesis_fingerprint(),
+            **self.fingerprints(),
             "metadata": dict(self.metadata),
         }
         tensors = {**_flatten("params", self.params), **_table_arrays(self.tables)}
         if self.integer is not None:
-            header["integer_fingerprint"] = self.bits_fingerprint(integer=True)
             tensors |= _integer_arrays(self.integer)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         data = safetensors.numpy.save(tensors, {_HEADER_KEY: json.dumps(header, sort_keys=True)})
@@ -203,11 +206,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
             IntegerNetworks.from_arrays(integer) if integer else None,
         )
         check_weights(weights, model or weights.model())
-        found = weights.bits_fingerprint(), weights.synthesis_fingerprint()
-        written = header["bits_fingerprint"], header["synthesis_fingerprint"]
-        if integer:
-            found, written = (*found, weights.bits_fingerprint(integer=True)), (*written, header["integer_fingerprint"])
-        if found != written:
+        if any(header[name] != found for name, found in weights.fingerprints().items()):
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path} does not hold usable weights: {error}") from error

@@ -56,7 +56,7 @@ def _load_weights(architecture: str) -> Weights:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{architecture}.pth.tar"
         path.write_bytes(checkpoint_bytes(architecture))
-        return from_pytorch(path, metadata={"quality": 3, "metric": "mse"})
+        return from_pytorch(path, metadata={"quality": 3, "metric": "mse"}, integer=False)
 
 
 golden_case = functools.cache(GoldenCase)

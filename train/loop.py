@@ -250,7 +250,7 @@ def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:
     else:
         from jaxcompress import convert
 
-        params = convert.from_pytorch(recipe.start).params
+        params = convert.from_pytorch(recipe.start, integer=False).params
     check_params(params, model)
     return params
 

@@ -1,6 +1,7 @@
 """Validation as users will see it: real files, written and read by a `Codec`."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import numpy as np
 
 from jaxcompress import metrics
 from jaxcompress.codec import Codec, write_picture
+from jaxcompress.integer import UnsupportedNetworkError, quantize_entropy
 from jaxcompress.models import CompressionModel
 from jaxcompress.train.step import with_solved_quantiles
 from jaxcompress.weights import Weights
 
 _SAMPLES = 4
+_logger = logging.getLogger("jaxcompress")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Validation:
 def export(
     architecture: str, model: CompressionModel, params: Any, *, metadata: Mapping[str, Any] | None = None
 ) -> Weights:
-    """Makes weights of trained parameters: quantiles solved exactly, coding tables built.
+    """Makes weights of trained parameters: quantiles solved exactly, coding tables built, networks made integer.
 
     Args:
         architecture: name to store.
@@ -53,7 +56,14 @@ def export(
         params: its parameters.
         metadata: what to store of their origin.
     """
-    return Weights.from_params(architecture, model, with_solved_quantiles(params), metadata=metadata)
+    weights = Weights.from_params(architecture, model, with_solved_quantiles(params), metadata=metadata)
+    if not model.has_hyperprior:
+        return weights
+    try:
+        return quantize_entropy(weights, model=model)
+    except UnsupportedNetworkError as error:
+        _logger.warning("files will decode only where floating-point arithmetic agrees: %s", error)
+        return weights
 
 
 def validate(

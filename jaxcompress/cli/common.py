@@ -86,19 +86,19 @@ def warn(line: str) -> None:
     print(f"jaxcompress: {line}", file=sys.stderr)
 
 
-def load_weights(path: str):
-    """Weights of a file of ours or of CompressAI's."""
+def load_weights(path: str, *, integer: bool = False):
+    """Weights of a file of ours or of CompressAI's, which has no integer networks: they are made if asked for."""
     from jaxcompress import weights
 
     if path.endswith(PYTORCH_SUFFIXES):
         from jaxcompress import convert
 
-        return convert.from_pytorch(path)
+        return convert.from_pytorch(path, integer=integer)
     return weights.load(path)
 
 
-def make_codec(weights):
+def make_codec(weights, *, entropy: str | None = None):
     """A codec that shows its progress to a person."""
     from jaxcompress.codec import Codec
 
-    return Codec(weights, progress=sys.stderr.isatty())
+    return Codec(weights, entropy=entropy, progress=sys.stderr.isatty())

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
     from jaxcompress import convert
 
-    weights = common.load_weights(args.input)
+    weights = common.load_weights(args.input, integer=True)
     if kinds[1] == "pytorch":
         convert.to_pytorch(weights, args.output, overwrite=args.force)
     else:

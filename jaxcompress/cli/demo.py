@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from jaxcompress.files import write_file
 
     picture = read_picture(args.picture).pixels
-    weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
+    weights = common.load_weights(args.weights, integer=True) if args.weights else zoo.load(args.model or zoo.DEFAULT)
     codec = common.make_codec(weights)
     data, first_encode, encode = _timed(lambda: codec.compress(picture))
     decoded, first_decode, decode = _timed(lambda: codec.decompress(data))

@@ -31,6 +31,12 @@ def add_parser(commands: Any) -> None:
         "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
     )
     parser.add_argument(
+        "--entropy",
+        choices=("integer", "float"),
+        help="arithmetic that a .jxc file depends on: exact integers, for files that decode on every device, or the "
+        "floating-point networks as they were trained (default: integer; CompressAI's files are always float)",
+    )
+    parser.add_argument(
         "--quality",
         type=int,
         metavar="Q",
@@ -56,6 +62,9 @@ def run(args: argparse.Namespace) -> None:
     if args.format == "jxc" and (args.quality is not None or args.metric is not None):
         raise ValueError("--quality and --metric only name what --format compressai stores; give --weights to choose")
 
+    if args.format == "compressai" and args.entropy == "integer":
+        raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
+
     from jaxcompress import metrics, zoo
     from jaxcompress.codec import read_picture
 
@@ -64,7 +73,8 @@ def run(args: argparse.Namespace) -> None:
     weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
     named = {"quality": args.quality, "metric": args.metric}
     metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}
-    codec = common.make_codec(dataclasses.replace(weights, metadata=metadata))
+    entropy = "float" if args.format == "compressai" else args.entropy or _default_entropy(args, weights)
+    codec = common.make_codec(dataclasses.replace(weights, metadata=metadata), entropy=entropy)
     pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
     if args.format == "compressai" and pixels.ndim == 2:
         pixels = pixels[..., None].repeat(3, axis=-1)
@@ -75,6 +85,16 @@ def run(args: argparse.Namespace) -> None:
     height, width = pixels.shape[:2]
     bpp = metrics.bits_per_pixel(data, height, width)
     common.report(f"{output}: {width} x {height} pixels, {len(data):,} bytes, {bpp:.4f} bpp", output=output)
+
+
+def _default_entropy(args: argparse.Namespace, weights) -> str | None:
+    """None where there is no choice: a model without a hyperprior."""
+    if weights.integer is None and weights.model().has_hyperprior:
+        raise ValueError(
+            f"{args.weights} has no integer networks, without which a file may decode only where it was written: give "
+            f"what `jaxcompress convert {args.weights} weights.safetensors` makes of it, or --entropy float"
+        )
+    return None
 
 
 def _colour(text: str) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import jax
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
@@ -52,13 +53,14 @@ class Codec:
         self.model = model or weights.model()
         check_weights(weights, self.model)
         self._entropy = _entropy_mode(entropy, weights)
-        # One for each way to compute scales and means; a file says which it needs.
-        self._coders = {EntropyMode.FLOAT: LatentCoder(weights, self.model, EntropyMode.FLOAT, progress=progress)}
-        self._fingerprints = {EntropyMode.FLOAT: (weights.bits_fingerprint(), weights.synthesis_fingerprint())}
-        if weights.integer is not None:
-            mode = EntropyMode.INTEGER
-            self._coders[mode] = LatentCoder(weights, self.model, mode, progress=progress)
-            self._fingerprints[mode] = weights.bits_fingerprint(integer=True), weights.synthesis_fingerprint()
+        # One coder for each way to compute scales and means: a file says which it needs.
+        modes = [EntropyMode.FLOAT] if weights.integer is None else [EntropyMode.FLOAT, EntropyMode.INTEGER]
+        params = jax.device_put(dict(weights.params))
+        self._coders = {mode: LatentCoder(weights, self.model, params, mode, progress=progress) for mode in modes}
+        self._bits_fingerprints = {
+            mode: weights.bits_fingerprint(integer=mode == EntropyMode.INTEGER) for mode in modes
+        }
+        self._synthesis_fingerprint = weights.synthesis_fingerprint()
         self._latents = self._coders[EntropyMode.FLOAT]
 
     # ---------------------------------------------------------------- pictures and files
@@ -154,7 +156,7 @@ class Codec:
         latents = self._coders[self._entropy]
         y, z = latents.analyse(_pad(_to_float(image), padding))
         chunk = min(y.shape[0], _CHUNK), min(y.shape[1], _CHUNK)
-        strings = latents.encode(y, z, chunk, native=True, threads=threads)
+        strings, checksum = latents.encode(y, z, chunk, native=True, threads=threads)
         header = container.Header(
             architecture=self.weights.architecture,
             n=self.weights.n,
@@ -164,12 +166,13 @@ class Codec:
             channels=1 if image.ndim == 2 else 3,
             bit_depth=8,
             padding=padding,
-            bits_fingerprint=self._fingerprints[self._entropy][0],
-            synthesis_fingerprint=self._fingerprints[self._entropy][1],
+            bits_fingerprint=self._bits_fingerprints[self._entropy],
+            synthesis_fingerprint=self._synthesis_fingerprint,
             chunk_size=chunk,
             icc_profile=icc_profile,
             entropy_mode=self._entropy,
             symbol_order=latents.native_order,
+            parameters_checksum=checksum,
         )
         return container.pack(header, strings)
 
@@ -177,7 +180,14 @@ class Codec:
         self._check_header(header)
         shape = header.padded_height // 16, header.padded_width // 16
         latents = self._coders[header.entropy_mode]
-        y_hat = latents.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=threads)
+        y_hat = latents.decode(
+            strings,
+            shape,
+            header.chunk_size,
+            order=header.symbol_order,
+            threads=threads,
+            checksum=header.parameters_checksum,
+        )
         x_hat = latents.synthesise(y_hat)
         pixels = _crop(x_hat, Padding(*header.padding)) * 255
         if header.channels == 1:
@@ -185,12 +195,12 @@ class Codec:
         return np.rint(pixels).astype(np.uint8)
 
     def _check_header(self, header: container.Header) -> None:
-        if header.entropy_mode not in self._fingerprints:
+        if header.entropy_mode not in self._coders:
             raise WeightsMismatchError(
                 "the file was coded with integer networks, which the weights at hand lack: give the weights it was "
                 "written with, or make the networks (jaxcompress.integer.quantize_entropy)"
             )
-        fingerprints = self._fingerprints[header.entropy_mode]
+        fingerprints = self._bits_fingerprints[header.entropy_mode], self._synthesis_fingerprint
         mine = (self.weights.architecture, self.weights.n, self.weights.m, *fingerprints)
         theirs = (header.architecture, header.n, header.m, header.bits_fingerprint, header.synthesis_fingerprint)
         if mine != theirs:
@@ -241,7 +251,7 @@ class Codec:
         for picture in x:  # one by one: a batch may compute other bits than the decoder, which sees single pictures
             y, z = self._latents.analyse(picture)
             shape = (y if z is None else z).shape
-            strings = self._latents.encode(y, z, y.shape[:2], native=False, threads=_PROCESSORS)
+            strings, _ = self._latents.encode(y, z, y.shape[:2], native=False, threads=_PROCESSORS)
             pictures.append([string.data for string in reversed(strings)])
         return [list(group) for group in zip(*pictures, strict=True)], (shape[0], shape[1])
 

@@ -20,7 +20,8 @@ MAX_PIXELS = 2**29
 
 _START = struct.Struct("<4sHI")  # magic, version, header length
 _CODING = struct.Struct("<BBB")  # entropy mode, symbol order, length of the architecture's name
-_FIXED = struct.Struct("<HH II BB HHHH 8s8s I")  # n m, width height, channels depth, padding, fingerprints, ICC length
+# n m, width height, channels depth, padding, fingerprints, parameters' checksum, ICC length
+_FIXED = struct.Struct("<HH II BB HHHH 8s8s I I")
 _CHUNKS = struct.Struct("<HHI")  # chunk height and width in latents, number of strings
 _STRING = struct.Struct("<BI")  # stream format, length
 _CRC = struct.Struct("<I")
@@ -79,6 +80,7 @@ class Header:
         icc_profile: colour profile of the picture, or nothing.
         entropy_mode: see `EntropyMode`.
         symbol_order: see `SymbolOrder`.
+        parameters_checksum: CRC-32 of what integer networks make of z, which a decoder must find too; or 0.
     """
 
     architecture: str
@@ -95,6 +97,7 @@ class Header:
     icc_profile: bytes = b""
     entropy_mode: EntropyMode = EntropyMode.FLOAT
     symbol_order: SymbolOrder = SymbolOrder.RASTER
+    parameters_checksum: int = 0
 
     @property
     def padded_height(self) -> int:
@@ -133,6 +136,7 @@ def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
             *header.padding,
             bytes.fromhex(header.bits_fingerprint),
             bytes.fromhex(header.synthesis_fingerprint),
+            header.parameters_checksum,
             len(header.icc_profile),
         )
         body += header.icc_profile + _CHUNKS.pack(*header.chunk_size, len(strings))
@@ -189,7 +193,8 @@ def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int]]]
     position += _CODING.size
     architecture = data[position : position + name_length].decode("ascii")
     position += name_length
-    n, m, width, height, channels, depth, *padding, bits, synthesis, icc_length = _FIXED.unpack_from(data, position)
+    fields = _FIXED.unpack_from(data, position)
+    n, m, width, height, channels, depth, *padding, bits, synthesis, checksum, icc_length = fields
     position += _FIXED.size
     icc_profile = data[position : position + icc_length]
     position += icc_length
@@ -222,6 +227,7 @@ def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int]]]
         icc_profile,
         mode,
         order,
+        checksum,
     )
     return header, entries
 

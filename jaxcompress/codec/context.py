@@ -49,6 +49,7 @@ def context_model(
 def integer_context_model(networks: IntegerNetworks) -> coder.IntegerContextModel:
     """The kernel of integer networks of an autoregressive model."""
     first, *others = networks.context
+    assert networks.latent_shifts is not None  # there is a context
     return coder.IntegerContextModel(
         first.kernel,
         networks.latent_shifts,

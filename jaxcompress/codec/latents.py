@@ -1,10 +1,9 @@
 """Latents to strings and back, for every kind of model."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxcompress import coder
@@ -21,6 +20,15 @@ from jaxcompress.weights import Weights
 
 Area = tuple[slice, slice]
 
+_FLOAT_ADVICE = (
+    ". If they are whole, decode them with the weights, the program and the kind of processor that wrote them: "
+    "elsewhere floating-point arithmetic may give other scales"
+)
+_OTHER_PARAMETERS = (
+    "the integer networks give other tables than those the file was written with. Either its writer or this device "
+    "does not compute exactly: run `jaxcompress verify` on both, and decode on the CPU (JAX_PLATFORMS=cpu)"
+)
+
 
 class LatentCoder:
     """Runs the stages of a model on single pictures, and codes what lies between them.
@@ -28,14 +36,23 @@ class LatentCoder:
     Args:
         weights: trained weights.
         model: the module they belong to.
+        params: their parameters, on the device.
         entropy: what computes scales and means.
         progress: show a bar on standard error while a model is coded position by position in Python.
     """
 
-    def __init__(self, weights: Weights, model: CompressionModel, entropy: EntropyMode, *, progress: bool):
+    def __init__(
+        self,
+        weights: Weights,
+        model: CompressionModel,
+        params: Mapping[str, Any],
+        entropy: EntropyMode,
+        *,
+        progress: bool,
+    ):
         self._model = model
         self._channels = weights.m
-        self._params = jax.device_put(dict(weights.params))
+        self._params = params
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
         self._autoregressive = None
@@ -46,7 +63,7 @@ class LatentCoder:
         self._scale_table = tuple(np.asarray(tables.scale_table).tolist())
         integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
         self._hyperprior: FloatHyperprior | IntegerHyperprior = (
-            FloatHyperprior(model, self._params, tables.scale_table, self._medians)
+            FloatHyperprior(model, self._params, self._scale_table, self._medians)
             if integer is None
             else IntegerHyperprior(integer)
         )
@@ -65,8 +82,8 @@ class LatentCoder:
 
     def encode(
         self, y: np.ndarray, z: np.ndarray | None, chunk: tuple[int, int], *, native: bool, threads: int
-    ) -> list[CodedString]:
-        """Strings of one picture: z, if there is one, then the chunks of y.
+    ) -> tuple[list[CodedString], int]:
+        """Strings of one picture (z, if there is one, then the chunks of y), and the checksum of their parameters.
 
         With `native` in whatever format and order suits us best, else as CompressAI does.
         """
@@ -74,23 +91,22 @@ class LatentCoder:
         how: Any = {"native": native, "threads": threads}
         if z is None:
             symbols = to_symbols(np.rint(y - self._medians))
-            return [self._encode_channels(symbols[area], **how) for area in areas]
+            return [self._encode_channels(symbols[area], **how) for area in areas], 0
         z_symbols = to_symbols(np.rint(z - self._medians))
         z_string = self._encode_channels(z_symbols, **how)
         hyper = self._hyperprior(z_symbols)
+        checksum = self._hyperprior.checksum(hyper)
         if self._autoregressive:
             order = self.native_order if native else SymbolOrder.RASTER
             parts = [y[area] for area in areas], [hyper[area] for area in areas]
-            return [z_string, *map(CodedString, self._autoregressive.encode(*parts, order, threads=threads))]
+            return [z_string, *map(CodedString, self._autoregressive.encode(*parts, order, threads=threads))], checksum
         indexes, means = hyper
         symbols = to_symbols(np.rint(y if means is None else y - means))
-        return [
-            z_string,
-            *(
-                encode_symbols(_planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, **how)
-                for area in areas
-            ),
+        y_strings = [
+            encode_symbols(_planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, **how)
+            for area in areas
         ]
+        return [z_string, *y_strings], checksum
 
     def decode(
         self,
@@ -100,8 +116,9 @@ class LatentCoder:
         *,
         order: SymbolOrder,
         threads: int,
+        checksum: int | None = None,
     ) -> np.ndarray:
-        """y_hat `[h, w, M]` of one picture: the inverse of `encode`."""
+        """y_hat `[h, w, M]` of one picture: the inverse of `encode`, whose checksum is compared if given."""
         y_hat = np.empty((*shape, self._channels), np.float32)
         areas = list(_chunks(y_hat.shape, chunk))
         expected = self._model.has_hyperprior + len(areas)
@@ -116,27 +133,33 @@ class LatentCoder:
                 return y_hat
             z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
             z_symbols = self._decode_channels(strings[0], z_shape, threads)
+            hyper = self._hyperprior(z_symbols)
+            if checksum is not None and self._hyperprior.checksum(hyper) != checksum:
+                raise BitstreamError(_OTHER_PARAMETERS)
             if self._autoregressive:
-                hyper = self._hyperprior(z_symbols)
                 found = self._autoregressive.decode(
                     strings[1:], [hyper[area] for area in areas], order, threads=threads
                 )
                 for area, part in zip(areas, found, strict=True):
                     y_hat[area] = part
             else:
-                self._decode_parallel(strings[1:], areas, z_symbols, y_hat, threads)
+                self._decode_parallel(strings[1:], areas, z_symbols, hyper, y_hat, threads)
         except coder.StreamError as error:
-            raise BitstreamError(
-                f"the strings do not decode ({error}). If they are whole, decode them with the weights, the program "
-                f"and the kind of processor that wrote them: elsewhere floating-point arithmetic may give other scales"
-            ) from error
+            advice = "" if isinstance(self._hyperprior, IntegerHyperprior) else _FLOAT_ADVICE
+            raise BitstreamError(f"the strings do not decode ({error}){advice}") from error
         return y_hat
 
     def _decode_parallel(
-        self, strings: Sequence[CodedString], areas: list[Area], z_symbols: np.ndarray, y_hat: np.ndarray, threads: int
+        self,
+        strings: Sequence[CodedString],
+        areas: list[Area],
+        z_symbols: np.ndarray,
+        hyper: tuple[np.ndarray, np.ndarray | None],
+        y_hat: np.ndarray,
+        threads: int,
     ) -> None:
         """Decodes the chunks of y where all tables are known from z."""
-        indexes, means = self._hyperprior(z_symbols)
+        indexes, means = hyper
         repair = None
         if isinstance(self._hyperprior, FloatHyperprior):
             compute_scales = functools.partial(self._hyperprior.scales, z_symbols)

@@ -1,6 +1,7 @@
 """Entropy-parameter networks in exact integer arithmetic, so that streams decode on every device."""
 
 from jaxcompress.integer.evaluate import FORMS, IntegerEvaluator, Parameters, default_form
+from jaxcompress.integer.linear import UnsupportedNetworkError
 from jaxcompress.integer.network import IntegerLayer, IntegerNetworks
 from jaxcompress.integer.quantize import quantize_entropy
 
@@ -10,6 +11,7 @@ __all__ = [
     "IntegerLayer",
     "IntegerNetworks",
     "Parameters",
+    "UnsupportedNetworkError",
     "default_form",
     "quantize_entropy",
 ]

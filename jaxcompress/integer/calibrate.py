@@ -43,8 +43,8 @@ def signals_of_pictures(
 
 
 def _analyse(model: CompressionModel, params: Any, picture: np.ndarray) -> tuple[Any, Any]:
-    padding = centered_padding(*picture.shape[:2], model.stride)
-    edges = (padding.top, padding.bottom), (padding.left, padding.right), (0, 0)
+    top, bottom, left, right = centered_padding(picture.shape[0], picture.shape[1], model.stride)
+    edges = (top, bottom), (left, right), (0, 0)
     x = np.pad(picture, edges, mode="edge").astype(np.float32)[None] / 255
     y = model.apply({"params": params}, x, method="analysis")
     return y, model.apply({"params": params}, y, method="hyper_analysis")

@@ -1,6 +1,6 @@
 """Pictures that are drawn rather than taken, to meet the signals of a network without any photographs."""
 
-from collections.abc import Iterator
+import functools
 
 import numpy as np
 
@@ -11,21 +11,20 @@ _LEAVES = (0, 3, 30, 300, 1500)
 _ROUNDS = 4
 
 
-def drawn_pictures(seed: int = 0) -> Iterator[np.ndarray]:
+@functools.cache
+def drawn_pictures() -> tuple[np.ndarray, ...]:
     """Draws 20 pictures, from smooth ones to ones full of edges and textures, in all colours.
 
     Leaves of power-law sizes fall onto a shaded ground and cover each other, which gives pictures the statistics of
     natural ones over all scales.
 
-    Yields:
-        uint8 `[256, 256, 3]`.
+    Returns:
+        uint8 `[256, 256, 3]` each, the same every time.
 
     Source: the dead leaves model, Lee, Mumford and Huang 2001, "Occlusion models for natural images".
     """
-    rng = np.random.default_rng(seed)
-    for _ in range(_ROUNDS):
-        for leaves in _LEAVES:
-            yield _draw(rng, leaves)
+    rng = np.random.default_rng(0)
+    return tuple(_draw(rng, leaves) for _ in range(_ROUNDS) for leaves in _LEAVES)
 
 
 def _draw(rng: np.random.Generator, leaves: int) -> np.ndarray:

@@ -10,7 +10,8 @@ A device multiplies small integers exactly in more than one way, and is fast in 
 """
 
 import functools
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -133,9 +134,9 @@ def _context(
     side: jax.Array,
 ) -> jax.Array:
     x = jnp.clip(_shift(y, latent_shifts), *SYMBOL_RANGE)
-    for layer, of_layer in zip(plan, arrays, strict=True):
-        x = _finish(layer, of_layer, side + _sums(layer, of_layer, x))
-        side = 0
+    for i, (layer, of_layer) in enumerate(zip(plan, arrays, strict=True)):
+        sums = _sums(layer, of_layer, x)
+        x = _finish(layer, of_layer, side + sums if i == 0 else sums)
     return x
 
 
@@ -182,7 +183,7 @@ def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array) -> jax.Array:
 def _convolve(x: jax.Array, kernel: jax.Array, parts: Sequence[tuple[int, int]]) -> jax.Array:
     margin = kernel.shape[0] // 2
     x, kernel = x[None].astype(jnp.float32), kernel.astype(jnp.float32)
-    return sum(
+    return _add(
         lax.conv_general_dilated(
             x[..., begin:end],
             kernel[:, :, begin:end],
@@ -206,7 +207,7 @@ def _int8_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
 def _bfloat16_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Likewise."""
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    return sum(
+    return _add(
         lax.dot_general(
             x[..., begin:end], kernel[:, :, begin:end], (((2,), (2,)), ((), ())), preferred_element_type=jnp.float32
         ).astype(jnp.int32)
@@ -214,12 +215,16 @@ def _bfloat16_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Arra
     )
 
 
+def _add(terms: Iterable[jax.Array]) -> jax.Array:
+    return functools.reduce(operator.add, terms)
+
+
 def _add_taps(products: jax.Array) -> jax.Array:
     """Sums over taps, each shifted to the output that sees it; outside there is nothing."""
     height, width, size = products.shape[:3]
     margin = size // 2
     padded = jnp.pad(products, ((margin, margin), (margin, margin), (0, 0), (0, 0), (0, 0)))
-    return sum(
+    return _add(
         padded[row : row + height, column : column + width, row, column]
         for row in range(size)
         for column in range(size)

@@ -13,6 +13,10 @@ from jaxcompress.models import CompressionModel, JointAutoregressive, ScaleHyper
 from jaxcompress.ops import pixel_shuffle
 
 
+class UnsupportedNetworkError(ValueError):
+    """A model's networks are of a kind that has no integer twin."""
+
+
 class LinearLayer(NamedTuple):
     """A convolution of stride 1, a shuffle of channels into space, and an activation.
 
@@ -39,7 +43,8 @@ class LinearLayer(NamedTuple):
     def finish(self, sums: jax.Array) -> jax.Array:
         """What becomes of the sums."""
         x = pixel_shuffle(sums, self.factor) if self.factor > 1 else sums
-        return {"relu": jax.nn.relu, "leaky": leaky_relu, "none": lambda x: x}[self.activation](x)
+        activations: dict[str, Callable] = {"relu": jax.nn.relu, "leaky": leaky_relu, "none": lambda x: x}
+        return activations[self.activation](x)
 
 
 class LinearNetworks(NamedTuple):
@@ -61,21 +66,22 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     first 1x1 layer of an autoregressive model.
 
     Raises:
-        ValueError: the model's networks are not chains of convolutions with ReLU or leaky ReLU between them.
+        UnsupportedNetworkError: the networks are not chains of convolutions with ReLU or leaky ReLU between them.
     """
     if not isinstance(model, ScaleHyperprior):
-        raise ValueError(f"{type(model).__name__} has no hyperprior, so no networks that choose tables")
+        raise UnsupportedNetworkError(f"{type(model).__name__} has no hyperprior, so no networks that choose tables")
     bound = model.bind({"params": params})
     layers = _chain(bound.h_s, params["h_s"])
     if not isinstance(model, JointAutoregressive):
         # Thresholds are positive, so a ReLU at the end changes nothing.
         return LinearNetworks([*layers[:-1], layers[-1]._replace(activation="none")], [])
     if type(bound.context_prediction) is not MaskedConv or bound.context_prediction.kind != "A":
-        raise ValueError(f"the context model is a {type(bound.context_prediction).__name__}; expected a MaskedConv")
+        kind = type(bound.context_prediction).__name__
+        raise UnsupportedNetworkError(f"the context model is a {kind}; expected a MaskedConv")
     first, *others = _chain(bound.entropy_parameters, params["entropy_parameters"])
     *hidden, last = layers
     if last.factor != 1 or last.activation != "none":
-        raise ValueError("the last layer of h_s is no plain convolution, which the entropy parameters could take in")
+        raise UnsupportedNetworkError("the last layer of h_s is no plain convolution, which could join the next layer")
     of_side, of_context = np.split(first.kernel[0, 0], [last.kernel.shape[-1]])
     mask = bound.context_prediction.mask[:, :, None, None]
     context = _conv(params["context_prediction"])
@@ -87,7 +93,7 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
 
 def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:
     if type(network) is not Sequential:
-        raise ValueError(f"a network is a {type(network).__name__}; expected a Sequential of convolutions")
+        raise UnsupportedNetworkError(f"a network is a {type(network).__name__}; expected a Sequential of convolutions")
     found: list[LinearLayer] = []
     for i, layer in enumerate(network.layers):
         if str(i) in params:
@@ -95,7 +101,7 @@ def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:
         elif found and found[-1].activation == "none" and layer in (jax.nn.relu, leaky_relu):
             found[-1] = found[-1]._replace(activation="relu" if layer is jax.nn.relu else "leaky")
         else:
-            raise ValueError(f"layer {i} of a network is {layer}; expected ReLU or leaky ReLU after a convolution")
+            raise UnsupportedNetworkError(f"layer {i} is {layer}; expected ReLU or leaky ReLU after a convolution")
     return found
 
 
@@ -106,7 +112,7 @@ def _convolution(layer: Any, params: Mapping[str, Any]) -> LinearLayer:
         return _conv(params["0"])._replace(factor=layer.factor)
     if type(layer) is ConvTranspose and layer.stride == 2:
         return _phases(_conv(params))
-    raise ValueError(f"a network has a layer {layer}; expected convolutions that keep or double the sides")
+    raise UnsupportedNetworkError(f"a network has a layer {layer}; expected convolutions that keep or double the sides")
 
 
 def _conv(params: Mapping[str, Any]) -> LinearLayer:

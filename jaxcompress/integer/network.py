@@ -21,6 +21,9 @@ LEAKY_RANGE = (-8, 247)
 RELU_RANGE = (0, 255)
 """Of what leaves a layer with ReLU."""
 
+RANGES = {"relu": RELU_RANGE, "leaky": LEAKY_RANGE}
+"""By activation; what has none is not clamped."""
+
 SCALE_BITS = 12
 """Scales are compared with thresholds in units of 2^-12."""
 
@@ -122,7 +125,7 @@ class IntegerLayer:
     @property
     def output_range(self) -> tuple[int, int] | None:
         """The least and the greatest output, or None for outputs that are not clamped."""
-        return {"relu": RELU_RANGE, "leaky": LEAKY_RANGE, "none": None}[self.activation]
+        return RANGES.get(self.activation)
 
     def input_parts(self, *, by_tap: bool) -> list[slice]:
         """Groups of input channels whose sums stay exact in float32, over all taps or over each.
@@ -155,7 +158,7 @@ class IntegerNetworks:
         thresholds: int32 `[R - 1]`, ascending: a scale takes the table whose number is that of thresholds below it.
         channels: of y.
         context: of an autoregressive model: the context and the first 1x1 layer in one, whose sums go on from the side
-            information, and the other 1x1 layers. What `coder.IntegerContextModel` runs.
+            information (which has the bias), and the other 1x1 layers. What `coder.IntegerContextModel` runs.
         latent_shifts: uint8 `[M]`, how far a latent in 64ths is shifted right before the context sees it.
     """
 
@@ -190,6 +193,10 @@ class IntegerNetworks:
                     f"side information has {side.kernel.shape[-1]} channels, which the context's first layer with "
                     f"{first.kernel.shape[-1]} sums cannot go on from"
                 )
+            if first.bias.any() or first.tap_bias is not None:
+                raise ValueError("the context's first layer has a bias; expected all of it in the side information")
+            if min(layer.shift.min(initial=0) for layer in self.context[:-1]) < 0:
+                raise ValueError("a hidden layer of the context shifts to the left; expected shifts from 0 on")
             if (side.output_bound() + first.bound()).max(initial=0) >= SUM_LIMIT:
                 raise ValueError("sums of side information and context could overflow int32")
 

@@ -12,9 +12,8 @@ from jaxcompress.integer.calibrate import Signals, signals_of_pictures
 from jaxcompress.integer.drawn import drawn_pictures
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks, linear_networks
 from jaxcompress.integer.network import (
-    LEAKY_RANGE,
     MEAN_BITS,
-    RELU_RANGE,
+    RANGES,
     SCALE_BITS,
     SYMBOL_RANGE,
     IntegerLayer,
@@ -58,8 +57,9 @@ def quantize_entropy(
         The weights with `integer` set.
 
     Raises:
-        ValueError: the model has no hyperprior, or networks of another kind than convolutions with ReLU or leaky ReLU
-            between them; a margin below 1; or images of another type or shape.
+        UnsupportedNetworkError: the model has no hyperprior, or networks of another kind than convolutions with ReLU or
+            leaky ReLU between them.
+        ValueError: a margin below 1, or images of another type or shape.
 
     Source: after Ballé, Johnston and Minnen 2019, "Integer networks for data compression with latent-variable models",
     with the requantization by shifts alone.
@@ -117,7 +117,7 @@ def _quantize(
         for layer, inputs, outputs in zip(layers, seen, seen[1:], strict=False):
             sums, steps = _hidden_sums(layer, signal, margin * _largest(outputs))
             made.append(_rounded(layer, signal, sums, inputs))
-            signal = _Signal(steps, made[-1].output_range)
+            signal = _Signal(steps, RANGES[layer.activation])
         return made, signal
 
     def end(layer: LinearLayer, seen: list[np.ndarray], signal: _Signal) -> IntegerLayer:
@@ -136,8 +136,10 @@ def _quantize(
     latents = _Signal(2.0 ** (shifts - MEAN_BITS), SYMBOL_RANGE)
     context, leaving = hide(between, signals.context, latents)
     context.append(end(final, signals.context[-1], leaving))
-    # What the sums of the context begin with counts in their steps.
+    # Side information is what the sums of the context begin with: it counts in their steps, and has their bias.
     steps = _hidden_sums(between[0], latents, margin * _largest(signals.context[1]))[0].steps
+    last = last._replace(bias=last.bias + context[0].bias * steps)
+    context[0] = dataclasses.replace(context[0], bias=np.zeros_like(context[0].bias))
     hyper.append(_rounded(last, signal, _sums(last, signal, steps), signals.hyper_synthesis[-1]))
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
 
@@ -150,7 +152,7 @@ def _largest(samples: list[np.ndarray]) -> np.ndarray:
 
 def _hidden_sums(layer: LinearLayer, signal: _Signal, largest: np.ndarray) -> tuple[_Sums, np.ndarray]:
     """Sums of a hidden layer, and the steps of its outputs, whose largest values are given."""
-    clamp = {"relu": RELU_RANGE, "leaky": LEAKY_RANGE}[layer.activation][1]
+    clamp = RANGES[layer.activation][1]
     # No output is finer than its sums.
     phases = layer.factor**2
     outputs = np.maximum(largest / clamp, _largest_weights(layer, signal).reshape(-1, phases).max(-1) / _LARGEST_WEIGHT)

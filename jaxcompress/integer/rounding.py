@@ -19,7 +19,7 @@ def moments(inputs: Sequence[np.ndarray], size: int) -> np.ndarray:
     Returns:
         float64 `[size * size * in, size * size * in]`, the mean of products of every two.
     """
-    total, count = 0.0, 0
+    total, count = np.zeros(()), 0
     for signal in inputs:
         windows = np.lib.stride_tricks.sliding_window_view(signal, (size, size), axis=(0, 1))  # [h', w', in, k, k]
         seen = windows.transpose(0, 1, 3, 4, 2).reshape(-1, size * size * signal.shape[-1]).astype(np.float32)

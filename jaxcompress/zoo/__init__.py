@@ -44,9 +44,9 @@ def find(bits_fingerprint: str, synthesis_fingerprint: str) -> Path | None:
     Returns:
         Its path, or None.
     """
-    wanted = (bits_fingerprint, synthesis_fingerprint)
     for path in bundled().values():
         header = read_header(path)
-        if (header["bits_fingerprint"], header["synthesis_fingerprint"]) == wanted:
+        bits = header["bits_fingerprint"], header.get("integer_fingerprint")
+        if bits_fingerprint in bits and synthesis_fingerprint == header["synthesis_fingerprint"]:
             return path
     return None
