@@ -47,21 +47,25 @@ class IntegerEvaluator:
     Args:
         networks: see `quantize_entropy`.
         form: one of `FORMS`; the device's own if not given. It does not change results.
+        device: where to compute; JAX's default device if not given.
 
     Raises:
         ValueError: there is no such form.
     """
 
-    def __init__(self, networks: IntegerNetworks, *, form: str | None = None):
+    def __init__(self, networks: IntegerNetworks, *, form: str | None = None, device: jax.Device | None = None):
         form = form or default_form()
         if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
         self._networks = networks
         self._hyper_plan = tuple(_plan(layer, form) for layer in networks.hyper_synthesis)
         self._context_plan = tuple(_plan(layer, form) for layer in networks.context)
-        self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis])
-        self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context])
-        self._thresholds = jax.device_put(networks.thresholds)
+        self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis], device)
+        context = [_arrays(layer) for layer in networks.context]
+        for first in context[:1]:
+            first["bias"] = np.zeros_like(first["bias"])  # which is in the side information
+        self._context_arrays = jax.device_put(context, device)
+        self._thresholds = jax.device_put(networks.thresholds, device)
 
     def hyper_synthesis(self, z_symbols: np.ndarray) -> Any:
         """What z tells of y.
@@ -70,11 +74,14 @@ class IntegerEvaluator:
             z_symbols: integers `[h / 4, w / 4, N]`: z_hat less the medians.
 
         Returns:
-            `Parameters` `[h, w, M]`; for an autoregressive model its side information, int32 `[h, w, X]`.
+            `Parameters` `[h, w, M]`; for an autoregressive model its side information, int32 `[h, w, X]`, with the bias
+            of the context's first layer.
         """
         x = jnp.asarray(np.clip(z_symbols, *SYMBOL_RANGE), jnp.int32)
         outputs = _hyper_synthesis(self._hyper_plan, self._hyper_arrays, x)
-        return np.asarray(outputs) if self._networks.context else self._parameters(outputs)
+        if not self._networks.context:
+            return self._parameters(outputs)
+        return np.asarray(outputs) + self._networks.context[0].bias
 
     def context_parameters(self, y_hat: np.ndarray, side: np.ndarray) -> Parameters:
         """What side information and the latents before it tell of each latent: `coder.IntegerContextModel.predict`.
