@@ -182,7 +182,8 @@ class Codec:
         Returns:
             y, float32 `[h, w, M]`, and z `[h / 4, w / 4, N]` if the model has one.
         """
-        padding = centered_padding(*image.shape[:2], self.model.stride)
+        height, width = image.shape[:2]
+        padding = centered_padding(height, width, self.model.stride)
         return self._latents.analyse(_pad(_to_float(image), padding))
 
     def _decompress_jxc(self, header: container.Header, strings: list[CodedString], threads: int) -> np.ndarray:

@@ -107,8 +107,8 @@ class _Verification:
         self._tables = codec.weights.tables
         self._ways = Ways(codec, threads)
         self._step = step
-        self._checked = dict.fromkeys(self._ways.all, 0)
-        self._different: dict[str, dict[str, str]] = {way: {} for way in self._ways.all}
+        # By way and source: what differs, or nothing.
+        self._found: dict[str, dict[str, str]] = {way: {} for way in self._ways.all}
         self._skipped: dict[str, str] = {}
         self._digests: list[bytes] = []
 
@@ -131,17 +131,15 @@ class _Verification:
                 return
             for way in self._ways.all:
                 self._check(name, way, subject, expected)
-        for way in self._ways.all:
-            self._checked[way] += 1
         # What comes last is what integers decide alone: drawn latents, or a file's.
         self._digests.append(_digest(subject.z, expected.y_hat) if is_file else _digest_all(subject, expected))
 
     def report(self) -> Report:
         """What was found."""
         rows = []
-        for way, count in self._checked.items():
-            different = tuple(Difference(*item) for item in self._different[way].items())
-            rows.append(Row(way, count - len(different), different))
+        for way, found in self._found.items():
+            different = tuple(Difference(source, what) for source, what in found.items() if what)
+            rows.append(Row(way, len(found) - len(different), different))
         weights = self._codec.weights
         fingerprint = weights.bits_fingerprint(integer=self._ways.networks is not None)
         total = hashlib.sha256(b"jaxcompress verify 1" + bytes.fromhex(fingerprint) + b"".join(sorted(self._digests)))
@@ -153,12 +151,10 @@ class _Verification:
             what = self._ways.all[way](subject, expected)
         except ValueError as error:  # such as streams that do not decode
             what = str(error)
-        if what:
-            self._different[way].setdefault(name, what)
+        self._found[way][name] = self._found[way].get(name) or what
 
     def _undecodable(self, name: str, error: Exception) -> None:
-        self._checked[ROUND_TRIP] += 1
-        self._different[ROUND_TRIP][name] = str(error)
+        self._found[ROUND_TRIP][name] = str(error)
         self._digests.append(b"undecodable")
 
     def _of_picture(self, data: bytes) -> list[Subject]:

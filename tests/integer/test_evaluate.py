@@ -87,10 +87,12 @@ def test_forms_give_the_integers_of_the_definition(form, extreme, activation, me
 
 
 def make_context(rng, channels=5, side=8):
+    """A context, whose first bias the kernel of the coder has from the side information."""
     kernel = rng.integers(-127, 128, (5, 5, channels, side)).astype(np.int8)
     kernel.reshape(25, channels, side)[12:] = 0
     shift = rng.integers(0, 12, side).astype(np.int8)
-    first = IntegerLayer(kernel, np.zeros(side, np.int32), shift, activation="leaky", input_range=SYMBOL_RANGE)
+    bias = rng.integers(-(2**12), 2**12, side).astype(np.int32)
+    first = IntegerLayer(kernel, bias, shift, activation="leaky", input_range=SYMBOL_RANGE)
     return (
         first,
         make_layer(rng, side, 6, size=1),
@@ -109,11 +111,17 @@ def test_contexts_are_those_of_the_definition_and_of_the_coder(form):
     thresholds = np.sort(rng.choice(10**5, 63, replace=False)).astype(np.int32)
     networks = IntegerNetworks(hyper, thresholds, 5, make_context(rng), shifts)
     evaluator = IntegerEvaluator(networks, form=form)
-    side = evaluator.hyper_synthesis(rng.integers(-9, 10, (2, 3, 4)))
+    first, *others = networks.context
+    z = rng.integers(-9, 10, (2, 3, 4))
+    x = z
+    for layer in hyper:
+        x = reference_layer(layer, x)
+    side = evaluator.hyper_synthesis(z)
+    np.testing.assert_array_equal(side, x + first.bias)
     y = rng.integers(-(2**13), 2**13, (8, 12, 5))
     x = np.clip(half_up(y, shifts.astype(np.int64)), *SYMBOL_RANGE)
-    first, *others = networks.context
-    plain = IntegerLayer(first.kernel, first.bias, np.zeros(8, np.int8), input_range=SYMBOL_RANGE)
+    nothing = np.zeros(8, np.int8)
+    plain = IntegerLayer(first.kernel, nothing.astype(np.int32), nothing, input_range=SYMBOL_RANGE)
     x = finished(first, reference_layer(plain, x) + side)
     for layer in others:
         x = reference_layer(layer, x)
