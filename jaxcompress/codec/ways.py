@@ -43,7 +43,7 @@ class Subject:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Expected:
-    """What every way should make of a subject.
+    """What every way should make of a subject: what the fastest does.
 
     Attributes:
         hyper: what integer networks make of z, see `IntegerEvaluator.hyper_synthesis`; None without a hyperprior.
@@ -98,7 +98,7 @@ class Ways:
 
     @property
     def latents(self) -> LatentCoder:
-        """What expectations come from: the fastest."""
+        """Whose results are expected: the fastest."""
         return next(iter(self._coders.values()))
 
     @property
@@ -168,7 +168,8 @@ class Ways:
             z = self.latents.decode_z(expected.strings[True][0], shape, threads=1)
             if not np.array_equal(z, subject.z):
                 return "z"
-        residual = np.clip(np.rint(subject.y - means), -SYMBOL_LIMIT, SYMBOL_LIMIT)
+        limit = SYMBOL_LIMIT if self._autoregressive else np.inf
+        residual = np.clip(np.rint(subject.y - means), -limit, limit)
         return "" if np.array_equal(residual + means, expected.y_hat) else "latents"
 
     def _coding(self, latents: LatentCoder, subject: Subject, expected: Expected, *, native: bool, threads: int) -> str:
