@@ -1,6 +1,8 @@
 """Recorded cases and small pictures that the tests share."""
 
+import dataclasses
 import functools
+import hashlib
 import lzma
 import os
 import tempfile
@@ -12,6 +14,8 @@ import pytest
 
 from jaxcompress import Codec, Weights
 from jaxcompress.convert import from_pytorch
+from jaxcompress.integer import IntegerLayer, IntegerNetworks
+from jaxcompress.integer.network import LEAKY_RANGE, SYMBOL_RANGE
 from jaxcompress.models import ARCHITECTURES
 
 # A folder with the complete recordings may be named here; the one in the repository leaves out what is large.
@@ -94,3 +98,55 @@ def photo(golden_of) -> np.ndarray:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def with_integers():
+    """A function that gives weights integer networks of their sizes, made up, if they have a hyperprior."""
+
+    def make(weights: Weights) -> Weights:
+        if not weights.model().has_hyperprior:
+            return weights
+        return dataclasses.replace(weights, integer=_make_networks(weights))
+
+    return make
+
+
+def _numbers(seed, shape, largest):
+    """Integers up to `largest` in magnitude, the same for ever."""
+    bits = hashlib.shake_256(seed.encode()).digest(2 * int(np.prod(shape)))
+    return np.frombuffer(bits, "<u2").astype(np.int64).reshape(shape) % (2 * largest + 1) - largest
+
+
+def _make_layer(seed, inputs, outputs, shift, *, size=3, factor=1, activation="leaky", input_range=LEAKY_RANGE):
+    outputs *= factor**2
+    kernel = _numbers(seed, (size, size, inputs, outputs), 100)
+    tap_bias = _numbers(f"{seed} taps", (size, size, outputs), 300) if input_range == SYMBOL_RANGE else None
+    return IntegerLayer(
+        kernel.astype(np.int8),
+        _numbers(f"{seed} bias", (outputs,), 10_000).astype(np.int32),
+        np.full(outputs, shift, np.int8),
+        factor,
+        activation,
+        None if tap_bias is None else tap_bias.astype(np.int32),
+        input_range,
+    )
+
+
+def _make_networks(weights):
+    """Integer networks of the sizes of these weights, no number of which comes from floating-point arithmetic."""
+    n, m = len(weights.params["entropy_bottleneck"]["quantiles"]), weights.m
+    thresholds = np.rint(weights.tables["gaussian_conditional"].scale_table[:-1] * 4096).astype(np.int32)
+    hidden = (
+        _make_layer("a", n, 8, 6, factor=2, input_range=SYMBOL_RANGE),
+        _make_layer("b", 8, 6, 9, factor=2),
+    )
+    if not weights.model().is_autoregressive:
+        return IntegerNetworks((*hidden, _make_layer("c", 6, 2 * m, -1, activation="none")), thresholds, m)
+    side, width = _make_layer("c", 6, 20, 0, activation="none"), 2 * m
+    kernel = _numbers("d", (5, 5, m, 20), 100).astype(np.int8)
+    kernel.reshape(25, m, 20)[12:] = 0
+    nothing = np.zeros(20, np.int32)
+    first = IntegerLayer(kernel, nothing, np.full(20, 9, np.int8), activation="leaky", input_range=SYMBOL_RANGE)
+    context = (first, _make_layer("e", 20, width, -1, size=1, activation="none"))
+    return IntegerNetworks((*hidden, side), thresholds, m, context, np.full(m, 4, np.uint8))

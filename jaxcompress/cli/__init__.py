@@ -1,7 +1,7 @@
 """The command line, one file for each command.
 
-Exit status: 0 done; 2 a bad argument, an unreadable file, or anything else that is the matter, told in one line; 130
-and 143 stopped by Ctrl-C or SIGTERM.
+Exit status: 0 done; 1 `verify` found a difference; 2 a bad argument, an unreadable file, or anything else that is the
+matter, told in one line; 130 and 143 stopped by Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from jaxcompress import __version__
-from jaxcompress.cli import convert, decode, demo, encode, info, pack, train
+from jaxcompress.cli import convert, decode, demo, encode, info, pack, train, verify
 
-_COMMANDS = (encode, decode, info, convert, demo, train, pack)
+_COMMANDS = (encode, decode, info, convert, demo, verify, train, pack)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from typing import Any
 from jaxcompress.files import check_writable, write_file
 
 STANDARD = "-"
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".ppm", ".tif", ".tiff")
 PYTORCH_SUFFIXES = (".pth", ".pth.tar", ".pt")
 
 

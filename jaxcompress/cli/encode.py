@@ -10,7 +10,6 @@ from typing import Any
 from jaxcompress.cli import common
 
 _SUFFIXES = {"jxc": ".jxc", "compressai": ".bin"}
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".ppm", ".tif", ".tiff")
 
 
 def add_parser(commands: Any) -> None:
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     """Runs it."""
     output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
     common.check_output(output, force=args.force)
-    if output.lower().endswith(_IMAGE_SUFFIXES):
+    if output.lower().endswith(common.IMAGE_SUFFIXES):
         raise ValueError(f"{output} has the suffix of an image; give one such as {_SUFFIXES[args.format]}")
     if args.format == "compressai" and args.keep_icc:
         raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")

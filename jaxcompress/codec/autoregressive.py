@@ -27,6 +27,7 @@ class AutoregressiveCoder:
         tables: of its conditional Gaussians.
         integer: its networks in integers, to code with instead of the float ones; or None.
         progress: show a bar on standard error where it goes position by position.
+        isa: of the kernel of integer networks, the fastest if not given.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class AutoregressiveCoder:
         integer: IntegerNetworks | None,
         *,
         progress: bool,
+        isa: str | None = None,
     ):
         scale_table = np.asarray(tables.scale_table)
         self._tables = tables.coder_tables
-        self._kernel = integer_context_model(integer) if integer else context_model(model, params, scale_table)
+        self._kernel = integer_context_model(integer, isa=isa) if integer else context_model(model, params, scale_table)
         if self._kernel is None:
             parts = jax.device_put({name: params[name] for name in ("context_prediction", "entropy_parameters")})
             step = functools.partial(stages.position, model, tuple(scale_table.tolist()), parts)

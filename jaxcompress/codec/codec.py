@@ -154,8 +154,8 @@ class Codec:
         height, width = image.shape[:2]
         padding = centered_padding(height, width, self.model.stride)
         latents = self._coders[self._entropy]
-        y, z = latents.analyse(_pad(_to_float(image), padding))
-        chunk = min(y.shape[0], _CHUNK), min(y.shape[1], _CHUNK)
+        y, z = self.analyse(image)
+        chunk = chunk_size(y.shape)
         strings, checksum = latents.encode(y, z, chunk, native=True, threads=threads)
         header = container.Header(
             architecture=self.weights.architecture,
@@ -176,8 +176,21 @@ class Codec:
         )
         return container.pack(header, strings)
 
+    def analyse(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Latents that a picture is coded as.
+
+        Args:
+            image: see `compress`.
+
+        Returns:
+            y, float32 `[h, w, M]`, and z `[h / 4, w / 4, N]` if the model has one.
+        """
+        height, width = image.shape[:2]
+        padding = centered_padding(height, width, self.model.stride)
+        return self._latents.analyse(_pad(_to_float(image), padding))
+
     def _decompress_jxc(self, header: container.Header, strings: list[CodedString], threads: int) -> np.ndarray:
-        self._check_header(header)
+        self.check_header(header)
         shape = header.padded_height // 16, header.padded_width // 16
         latents = self._coders[header.entropy_mode]
         y_hat = latents.decode(
@@ -194,7 +207,8 @@ class Codec:
             pixels = pixels.mean(axis=-1)
         return np.rint(pixels).astype(np.uint8)
 
-    def _check_header(self, header: container.Header) -> None:
+    def check_header(self, header: container.Header) -> None:
+        """Raises WeightsMismatchError or BitstreamError unless a `.jxc` file was written with these weights."""
         if header.entropy_mode not in self._coders:
             raise WeightsMismatchError(
                 "the file was coded with integer networks, which the weights at hand lack: give the weights it was "
@@ -284,6 +298,11 @@ class Codec:
             y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=_PROCESSORS)
             pictures.append(self._latents.synthesise(y_hat))
         return np.stack(pictures)
+
+
+def chunk_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of the chunks that y `[h, w, ...]` is coded in."""
+    return min(shape[0], _CHUNK), min(shape[1], _CHUNK)
 
 
 def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:

@@ -46,8 +46,8 @@ def context_model(
     )
 
 
-def integer_context_model(networks: IntegerNetworks) -> coder.IntegerContextModel:
-    """The kernel of integer networks of an autoregressive model."""
+def integer_context_model(networks: IntegerNetworks, *, isa: str | None = None) -> coder.IntegerContextModel:
+    """The kernel of integer networks of an autoregressive model, `isa` as there."""
     first, *others = networks.context
     assert networks.latent_shifts is not None  # there is a context
     return coder.IntegerContextModel(
@@ -57,6 +57,7 @@ def integer_context_model(networks: IntegerNetworks) -> coder.IntegerContextMode
         [(layer.kernel[0, 0], layer.bias) for layer in others],
         networks.context[-1].shift,
         networks.thresholds,
+        isa=isa,
     )
 
 

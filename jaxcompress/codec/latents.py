@@ -39,6 +39,7 @@ class LatentCoder:
         params: their parameters, on the device.
         entropy: what computes scales and means.
         progress: show a bar on standard error while a model is coded position by position in Python.
+        isa: instructions that y is coded with, of `coder.instruction_sets`; the fastest if not given.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class LatentCoder:
         entropy: EntropyMode,
         *,
         progress: bool,
+        isa: str | None = None,
     ):
         self._model = model
         self._channels = weights.m
@@ -56,6 +58,7 @@ class LatentCoder:
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
         self._autoregressive = None
+        self._lanes_isa = None if model.is_autoregressive else isa
         if not model.has_hyperprior:
             return
         tables = weights.tables["gaussian_conditional"]
@@ -68,7 +71,9 @@ class LatentCoder:
             else IntegerHyperprior(integer)
         )
         if model.is_autoregressive:
-            self._autoregressive = AutoregressiveCoder(model, weights.params, tables, integer, progress=progress)
+            self._autoregressive = AutoregressiveCoder(
+                model, weights.params, tables, integer, progress=progress, isa=isa
+            )
 
     @property
     def native_order(self) -> SymbolOrder:
@@ -87,7 +92,7 @@ class LatentCoder:
 
         With `native` in whatever format and order suits us best, else as CompressAI does.
         """
-        areas = list(_chunks(y.shape, chunk))
+        areas = list(chunk_areas(y.shape, chunk))
         how: Any = {"native": native, "threads": threads}
         if z is None:
             symbols = to_symbols(np.rint(y - self._medians))
@@ -103,7 +108,9 @@ class LatentCoder:
         indexes, means = hyper
         symbols = to_symbols(np.rint(y if means is None else y - means))
         y_strings = [
-            encode_symbols(_planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, **how)
+            encode_symbols(
+                _planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, isa=self._lanes_isa, **how
+            )
             for area in areas
         ]
         return [z_string, *y_strings], checksum
@@ -120,7 +127,7 @@ class LatentCoder:
     ) -> np.ndarray:
         """y_hat `[h, w, M]` of one picture: the inverse of `encode`, whose checksum is compared if given."""
         y_hat = np.empty((*shape, self._channels), np.float32)
-        areas = list(_chunks(y_hat.shape, chunk))
+        areas = list(chunk_areas(y_hat.shape, chunk))
         expected = self._model.has_hyperprior + len(areas)
         if len(strings) != expected:
             raise BitstreamError(f"there are {len(strings)} strings, where the picture and its chunks make {expected}")
@@ -131,8 +138,7 @@ class LatentCoder:
                 for area, string in zip(areas, strings, strict=True):
                     y_hat[area] = self._decode_channels(string, y_hat[area].shape, threads) + self._medians
                 return y_hat
-            z_shape = shape[0] // 4, shape[1] // 4, len(self._medians)
-            z_symbols = self._decode_channels(strings[0], z_shape, threads)
+            z_symbols = self.decode_z(strings[0], shape, threads=threads)
             hyper = self._hyperprior(z_symbols)
             if checksum is not None and self._hyperprior.checksum(hyper) != checksum:
                 raise BitstreamError(_OTHER_PARAMETERS)
@@ -148,6 +154,14 @@ class LatentCoder:
             advice = "" if isinstance(self._hyperprior, IntegerHyperprior) else _FLOAT_ADVICE
             raise BitstreamError(f"the strings do not decode ({error}){advice}") from error
         return y_hat
+
+    def decode_z(self, string: CodedString, shape: tuple[int, int], *, threads: int) -> np.ndarray:
+        """Symbols of z `[h / 4, w / 4, N]` under latents of `shape` `(h, w)`.
+
+        Raises:
+            StreamError: the string is damaged, or of other tables.
+        """
+        return self._decode_channels(string, (shape[0] // 4, shape[1] // 4, len(self._medians)), threads)
 
     def _decode_parallel(
         self,
@@ -167,7 +181,7 @@ class LatentCoder:
         for area, string in zip(areas, strings, strict=True):
             planes = _planes(indexes[area])
             try:
-                symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads)
+                symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads, isa=self._lanes_isa)
             except coder.StreamError:
                 if repair is None:
                     raise
@@ -180,20 +194,26 @@ class LatentCoder:
         """String of `[h, w, C]` symbols under one table for each channel."""
         planes = _planes(symbols)
         return encode_symbols(
-            planes, _channel_indexes(planes.shape), self._bottleneck_tables, native=native, threads=threads
+            planes,
+            _channel_indexes(planes.shape),
+            self._bottleneck_tables,
+            native=native,
+            threads=threads,
+            isa=self._lanes_isa,
         )
 
     def _decode_channels(self, string: CodedString, shape: tuple[int, ...], threads: int) -> np.ndarray:
         height, width, channels = shape
         indexes = _channel_indexes((channels, height, width))
-        return decode_symbols(string, indexes, self._bottleneck_tables, threads=threads).transpose(1, 2, 0)
+        symbols = decode_symbols(string, indexes, self._bottleneck_tables, threads=threads, isa=self._lanes_isa)
+        return symbols.transpose(1, 2, 0)
 
     def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
         """x_hat `[H, W, 3]` in [0, 1], padding included."""
         return np.asarray(stages.synthesise(self._model, self._params, y_hat[None])[0])
 
 
-def _chunks(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[Area]:
+def chunk_areas(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[Area]:
     """Rectangles of at most `chunk` latents that cover `[h, w, ...]`, in raster order."""
     for top in range(0, shape[0], chunk[0]):
         for left in range(0, shape[1], chunk[1]):

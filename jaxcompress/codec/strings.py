@@ -14,7 +14,13 @@ PART_BYTES = 2304
 
 
 def encode_symbols(
-    symbols: np.ndarray, indexes: np.ndarray, tables: coder.CdfTables, *, native: bool, threads: int
+    symbols: np.ndarray,
+    indexes: np.ndarray,
+    tables: coder.CdfTables,
+    *,
+    native: bool,
+    threads: int,
+    isa: str | None = None,
 ) -> CodedString:
     """Codes symbols whose tables are all known.
 
@@ -24,19 +30,22 @@ def encode_symbols(
         tables: of the coder.
         native: any format will do, not only CompressAI's.
         threads: how many may work at most.
+        isa: of the loops of lanes, the fastest if not given.
     """
     if native and symbols.size >= LANES_FROM:
         parts = max(1, symbols.size // PART_SYMBOLS)
-        data = coder.encode_lanes(symbols, indexes, tables, threads=threads, parts=parts)
+        data = coder.encode_lanes(symbols, indexes, tables, threads=threads, parts=parts, isa=isa)
         worthwhile = len(data) // PART_BYTES
         if 0 < worthwhile < parts:
-            data = coder.encode_lanes(symbols, indexes, tables, threads=threads, parts=worthwhile)
+            data = coder.encode_lanes(symbols, indexes, tables, threads=threads, parts=worthwhile, isa=isa)
         if worthwhile:
             return CodedString(data, StreamFormat.LANES)
     return CodedString(coder.encode(symbols, indexes, tables))
 
 
-def decode_symbols(string: CodedString, indexes: np.ndarray, tables: coder.CdfTables, *, threads: int) -> np.ndarray:
+def decode_symbols(
+    string: CodedString, indexes: np.ndarray, tables: coder.CdfTables, *, threads: int, isa: str | None = None
+) -> np.ndarray:
     """Decodes symbols: the inverse of `encode_symbols`.
 
     Args:
@@ -44,6 +53,7 @@ def decode_symbols(string: CodedString, indexes: np.ndarray, tables: coder.CdfTa
         indexes: what it was given.
         tables: what it was given.
         threads: how many may work at most.
+        isa: as there.
 
     Returns:
         int32, of the shape of the indexes.
@@ -52,7 +62,7 @@ def decode_symbols(string: CodedString, indexes: np.ndarray, tables: coder.CdfTa
         StreamError: the string is damaged, or was not made with these tables and indexes.
     """
     if string.format == StreamFormat.LANES:
-        return coder.decode_lanes(string.data, indexes, tables, threads=threads)
+        return coder.decode_lanes(string.data, indexes, tables, threads=threads, isa=isa)
     return coder.decode(string.data, indexes, tables)
 
 

@@ -48,21 +48,22 @@ class IntegerEvaluator:
     Args:
         networks: see `quantize_entropy`.
         form: one of `FORMS`; the device's own if not given. It does not change results.
+        device: where to compute; JAX's default device if not given.
 
     Raises:
         ValueError: there is no such form.
     """
 
-    def __init__(self, networks: IntegerNetworks, *, form: str | None = None):
+    def __init__(self, networks: IntegerNetworks, *, form: str | None = None, device: jax.Device | None = None):
         form = form or default_form()
         if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
         self._networks = networks
         self._hyper_plan = tuple(_plan(layer, form) for layer in networks.hyper_synthesis)
         self._context_plan = tuple(_plan(layer, form) for layer in networks.context)
-        self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis])
-        self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context])
-        self._thresholds = jax.device_put(networks.thresholds)
+        self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis], device)
+        self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context], device)
+        self._thresholds = jax.device_put(networks.thresholds, device)
 
     def hyper_synthesis(self, z_symbols: np.ndarray) -> Any:
         """What z tells of y.

@@ -195,6 +195,9 @@ class IntegerNetworks:
                 )
             if first.bias.any() or first.tap_bias is not None:
                 raise ValueError("the context's first layer has a bias; expected all of it in the side information")
+            taps = first.kernel.reshape(-1, *first.kernel.shape[2:])
+            if taps[len(taps) // 2 :].any():
+                raise ValueError("the context sees latents that are not decoded yet: taps from the centre on are not 0")
             if min(layer.shift.min(initial=0) for layer in self.context[:-1]) < 0:
                 raise ValueError("a hidden layer of the context shifts to the left; expected shifts from 0 on")
             if (side.output_bound() + first.bound()).max(initial=0) >= SUM_LIMIT:

@@ -151,7 +151,7 @@ def test_bad_arguments_exit_with_2(capsys):
         assert exit_.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["encode", "decode", "info", "convert", "demo"])
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "convert", "demo", "verify"])
 def test_every_command_helps_with_an_example(command, capsys):
     with pytest.raises(SystemExit) as exit_:
         main([command, "--help"])

@@ -1,0 +1,218 @@
+"""Whether streams are the same in every way that a machine can compute them, and a hash to compare machines by."""
+
+import dataclasses
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxcompress import coder
+from jaxcompress.codec import container, drawn
+from jaxcompress.codec.codec import Codec, chunk_size
+from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.codec.picture import read_picture
+from jaxcompress.codec.strings import to_symbols
+from jaxcompress.codec.ways import ROUND_TRIP, Expected, Subject, Ways
+from jaxcompress.integer import Parameters
+
+
+class Difference(NamedTuple):
+    """One picture or file that came out differently.
+
+    Attributes:
+        source: its name.
+        what: what differed.
+    """
+
+    source: str
+    what: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One way to compute streams.
+
+    Attributes:
+        way: what it is.
+        equal: how many pictures and files came out as expected.
+        different: the others.
+    """
+
+    way: str
+    equal: int
+    different: tuple[Difference, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `verify` found.
+
+    Attributes:
+        rows: every way.
+        skipped: why, by name, pictures and files were left out.
+        hash: 32 hex digits, the same wherever weights, pictures and files are the same and streams are, too.
+    """
+
+    rows: tuple[Row, ...]
+    skipped: Mapping[str, str]
+    hash: str
+
+    @property
+    def all_equal(self) -> bool:
+        """Whether no way gave anything else."""
+        return not any(row.different for row in self.rows)
+
+
+def verify(
+    codec: Codec,
+    sources: Iterable[tuple[str, bytes]],
+    *,
+    threads: Sequence[int] = (1, 2),
+    step: Callable[[str, str], None] = lambda source, way: None,
+) -> Report:
+    """Codes pictures, and decodes files, in every way of this machine, and compares what they make.
+
+    The ways are JAX's forms of the integer networks on each kind of device, and the coder's instruction sets, counts of
+    threads, and orders of symbols. The analysis networks compute in floating point, so that a picture's own latents may
+    differ by a rounding between machines, and the hash leaves them out. It is of latents that integers alone draw from
+    the model, as large as each picture and seeded by its file, of what networks and coder make of them, and of the
+    latents in `.jxc` files.
+
+    Args:
+        codec: with integer networks, if its model has a hyperprior.
+        sources: names, and the bytes of image files and `.jxc` files. Neither names nor their order change the hash.
+        threads: counts to code with.
+        step: is called with a source and a way before the work.
+
+    Returns:
+        The report. Images that cannot be read, and files that other weights or float networks wrote, are skipped.
+
+    Raises:
+        ValueError: the weights lack integer networks, or a picture's latents cannot be coded.
+    """
+    verification = _Verification(codec, threads, step)
+    for name, data in sources:
+        verification.add(name, data)
+    return verification.report()
+
+
+class _Verification:
+    """The state of `verify`."""
+
+    def __init__(self, codec: Codec, threads: Sequence[int], step: Callable[[str, str], None]):
+        self._codec = codec
+        self._tables = codec.weights.tables
+        self._ways = Ways(codec, threads)
+        self._step = step
+        # By way and source: what differs, or nothing.
+        self._found: dict[str, dict[str, str]] = {way: {} for way in self._ways.all}
+        self._skipped: dict[str, str] = {}
+        self._digests: list[bytes] = []
+
+    def add(self, name: str, data: bytes) -> None:
+        """Verifies one source."""
+        is_file = data.startswith(container.MAGIC)
+        try:
+            subjects = [self._of_file(name, data)] if is_file else self._of_picture(data)
+        except _Skipped as error:
+            self._skipped[name] = str(error)
+            return
+        except (BitstreamError, coder.StreamError) as error:
+            self._undecodable(name, error)
+            return
+        for subject in subjects:
+            try:
+                expected = self._ways.expect(subject)
+            except (BitstreamError, coder.StreamError) as error:
+                self._undecodable(name, error)
+                return
+            for way in self._ways.all:
+                self._check(name, way, subject, expected)
+        # What comes last is what integers decide alone: drawn latents, or a file's.
+        self._digests.append(_digest(subject.z, expected.y_hat) if is_file else _digest_all(subject, expected))
+
+    def report(self) -> Report:
+        """What was found."""
+        rows = []
+        for way, found in self._found.items():
+            different = tuple(Difference(source, what) for source, what in found.items() if what)
+            rows.append(Row(way, len(found) - len(different), different))
+        weights = self._codec.weights
+        fingerprint = weights.bits_fingerprint(integer=self._ways.networks is not None)
+        total = hashlib.sha256(b"jaxcompress verify 1" + bytes.fromhex(fingerprint) + b"".join(sorted(self._digests)))
+        return Report(tuple(rows), self._skipped, total.hexdigest()[:32])
+
+    def _check(self, name: str, way: str, subject: Subject, expected: Expected) -> None:
+        self._step(name, way)
+        try:
+            what = self._ways.all[way](subject, expected)
+        except ValueError as error:  # such as streams that do not decode
+            what = str(error)
+        self._found[way][name] = self._found[way].get(name) or what
+
+    def _undecodable(self, name: str, error: Exception) -> None:
+        self._found[ROUND_TRIP][name] = str(error)
+        self._digests.append(b"undecodable")
+
+    def _of_picture(self, data: bytes) -> list[Subject]:
+        """Its own latents, and drawn ones."""
+        try:
+            pixels = read_picture(io.BytesIO(data)).pixels
+        except ValueError as error:
+            raise _Skipped(str(error)) from error
+        y, z = self._codec.analyse(pixels)
+        symbols = None if z is None else to_symbols(np.rint(z - self._ways.medians))
+        chunk = chunk_size(y.shape)
+        return [Subject(y, symbols, chunk), self._draw(y.shape, z, chunk, hashlib.sha256(data).digest())]
+
+    def _draw(self, shape: tuple[int, ...], z: np.ndarray | None, chunk: tuple[int, int], seed: bytes) -> Subject:
+        bottleneck = self._tables["entropy_bottleneck"]
+        if z is None:
+            y = drawn.draw_z(bottleneck, shape, seed) + self._ways.medians
+            return Subject(y.astype(np.float32), None, chunk)
+        symbols = drawn.draw_z(bottleneck, z.shape, seed)
+        hyper, tables = self._ways.hyper(symbols), self._tables["gaussian_conditional"]
+        if self._ways.kernel:
+            y = drawn.draw_autoregressive(tables, self._ways.kernel, hyper, shape[-1], seed)
+        else:
+            y = drawn.draw_y(tables, hyper, seed)
+        return Subject(y, symbols, chunk)
+
+    def _of_file(self, name: str, data: bytes) -> Subject:
+        """The latents that it decodes to."""
+        try:
+            header, strings = container.unpack(data)
+            if header.entropy_mode == EntropyMode.FLOAT and self._ways.mode != EntropyMode.FLOAT:
+                raise _Skipped("it was coded with floating-point networks, which differ between machines")
+            self._codec.check_header(header)
+        except BitstreamError as error:
+            raise _Skipped(str(error)) from error
+        shape = header.padded_height // 16, header.padded_width // 16
+        self._step(name, "decoding")
+        how: Any = {"order": header.symbol_order, "checksum": header.parameters_checksum}
+        y = self._ways.latents.decode(strings, shape, header.chunk_size, threads=1, **how)
+        z = self._ways.latents.decode_z(strings[0], shape, threads=1) if self._ways.networks else None
+        return Subject(y, z, header.chunk_size, strings, header.symbol_order)
+
+
+class _Skipped(Exception):
+    """Why a source is left out."""
+
+
+def _digest_all(subject: Subject, expected: Expected) -> bytes:
+    hyper = expected.hyper if isinstance(expected.hyper, Parameters) else (expected.hyper,)
+    strings = [string.data for native in (True, False) for string in expected.strings[native]]
+    return _digest(subject.z, subject.y, *hyper, *(expected.parameters or ()), *strings, expected.y_hat)
+
+
+def _digest(*parts: np.ndarray | bytes | None) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            # Adding 0 leaves one zero; integers and floats of 4 bytes are the same on every machine.
+            part = str(part.shape).encode() + (part + 0).astype("<f4" if part.dtype.kind == "f" else "<i4").tobytes()
+        digest.update(b"none" if part is None else hashlib.sha256(part).digest())
+    return digest.digest()

@@ -1,0 +1,223 @@
+"""The ways in which one machine can compute the same streams, each to be held against what is expected."""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxcompress import coder
+from jaxcompress.codec.codec import Codec
+from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
+from jaxcompress.codec.context import integer_context_model
+from jaxcompress.codec.latents import LatentCoder, chunk_areas
+from jaxcompress.entropy import bottleneck_medians
+from jaxcompress.integer import FORMS, IntegerEvaluator, Parameters
+from jaxcompress.integer.network import SYMBOL_LIMIT
+
+ROUND_TRIP = "round trip"
+"""The way that compares decoding with what the encoder knows."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """Latents to code.
+
+    Attributes:
+        y: float32 `[h, w, M]`.
+        z: symbols `[h / 4, w / 4, N]`, or None without a hyperprior.
+        chunk: height and width of the chunks of y.
+        strings: of the file that the latents come from, if they do.
+        order: of these.
+    """
+
+    y: np.ndarray
+    z: np.ndarray | None
+    chunk: tuple[int, int]
+    strings: Sequence[CodedString] = ()
+    order: SymbolOrder = SymbolOrder.RASTER
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expected:
+    """What every way should make of a subject: what the fastest does.
+
+    Attributes:
+        hyper: what integer networks make of z, see `IntegerEvaluator.hyper_synthesis`; None without a hyperprior.
+        strings: native ones, and those in CompressAI's format and order.
+        y_hat: what they decode to.
+        parameters: of y_hat in autoregressive models, else None.
+    """
+
+    hyper: Any
+    strings: dict[bool, list[CodedString]]
+    y_hat: np.ndarray
+    parameters: Parameters | None
+
+
+Way = Callable[[Subject, Expected], str]
+"""What differs, or nothing."""
+
+
+class Ways:
+    """All ways of this machine for one codec's weights.
+
+    Args:
+        codec: whose weights, which have integer networks if they have a hyperprior.
+        threads: counts of threads to code with.
+
+    Raises:
+        ValueError: the integer networks are missing.
+    """
+
+    def __init__(self, codec: Codec, threads: Sequence[int]):
+        weights, model = codec.weights, codec.model
+        self.networks = weights.require_integer() if model.has_hyperprior else None
+        self.mode = EntropyMode.INTEGER if self.networks else EntropyMode.FLOAT  # without a hyperprior no float decides
+        self.medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
+        self._threads = threads
+        self._autoregressive = model.is_autoregressive
+        sets = coder.instruction_sets("matrix_i8" if self._autoregressive else "lanes")
+        params = jax.device_put(dict(weights.params))
+        self._coders = {isa: LatentCoder(weights, model, params, self.mode, progress=False, isa=isa) for isa in sets}
+        self._evaluators: dict[str, IntegerEvaluator] = {}
+        self._kernels: dict[str, coder.IntegerContextModel] = {}
+        if self.networks:
+            self._evaluator = IntegerEvaluator(self.networks)
+            self._evaluators = {
+                f"JAX {form} on {name}": IntegerEvaluator(self.networks, form=form, device=device)
+                for name, device in _devices().items()
+                for form in FORMS
+                if form != "float32" or device.platform == "cpu"  # whose convolutions elsewhere may be transforms
+            }
+            if self._autoregressive:
+                self._kernels = {isa: integer_context_model(self.networks, isa=isa) for isa in sets}
+        self.all = dict(self._list())
+
+    @property
+    def latents(self) -> LatentCoder:
+        """Whose results are expected: the fastest."""
+        return next(iter(self._coders.values()))
+
+    @property
+    def kernel(self) -> coder.IntegerContextModel | None:
+        """Likewise, of autoregressive models."""
+        return next(iter(self._kernels.values()), None)
+
+    def hyper(self, z: np.ndarray | None) -> Any:
+        """Likewise, what z tells of y."""
+        return None if z is None else self._evaluator.hyper_synthesis(z)
+
+    def expect(self, subject: Subject) -> Expected:
+        """What all ways should find.
+
+        Raises:
+            BitstreamError: the strings do not decode even here.
+        """
+        hyper = self.hyper(subject.z)
+        strings = {native: self._encode(self.latents, subject, native=native, threads=1) for native in (True, False)}
+        y_hat = self._decode(self.latents, strings[True], subject, self.latents.native_order, threads=1)
+        predict = self.kernel.predict if self.kernel else None
+        parameters = _by_chunk(predict, subject, y_hat, hyper) if predict else None
+        return Expected(hyper, strings, y_hat, parameters)
+
+    def _list(self) -> Iterator[tuple[str, Way]]:
+        yield ROUND_TRIP, self._round_trip
+        for name, evaluator in self._evaluators.items():
+            yield f"hyper-synthesis, {name}", functools.partial(_hyper_synthesis, evaluator)
+        for name, evaluator in self._evaluators.items():
+            if self._autoregressive:
+                yield f"context, {name}", functools.partial(_context, [evaluator.context_parameters])
+        for name, kernel in self._kernels.items():
+            predictions = [functools.partial(kernel.predict, threads=threads) for threads in self._threads]
+            yield f"context, {name}", functools.partial(_context, predictions)
+        formats = {True: "wavefront", False: "raster"} if self._autoregressive else {True: "lanes"}
+        for isa, latents in self._coders.items():
+            for threads in self._threads:
+                for native, name in formats.items():
+                    way = functools.partial(self._coding, latents, native=native, threads=threads)
+                    yield f"coding, {isa}, {threads} thread{'s' * (threads > 1)}, {name}", way
+        if not self._autoregressive:
+            yield "coding, rANS", functools.partial(self._coding, self.latents, native=False, threads=1)
+
+    def _encode(self, latents: LatentCoder, subject: Subject, **how: Any) -> list[CodedString]:
+        z = None if subject.z is None else (subject.z + self.medians).astype(np.float32)
+        return latents.encode(subject.y, z, subject.chunk, **how)[0]
+
+    def _decode(
+        self,
+        latents: LatentCoder,
+        strings: Sequence[CodedString],
+        subject: Subject,
+        order: SymbolOrder,
+        *,
+        threads: int,
+    ) -> np.ndarray:
+        shape = subject.y.shape[0], subject.y.shape[1]
+        return latents.decode(strings, shape, subject.chunk, order=order, threads=threads)
+
+    def _round_trip(self, subject: Subject, expected: Expected) -> str:
+        """Whether y_hat is what the encoder rounded y to, and z what it was."""
+        means: Any = self.medians
+        if subject.z is not None:
+            found = expected.parameters or expected.hyper
+            means = np.float32(0) if found.means is None else found.means.astype(np.float32) / np.float32(64)
+            shape = subject.y.shape[0], subject.y.shape[1]
+            z = self.latents.decode_z(expected.strings[True][0], shape, threads=1)
+            if not np.array_equal(z, subject.z):
+                return "z"
+        limit = SYMBOL_LIMIT if self._autoregressive else np.inf
+        residual = np.clip(np.rint(subject.y - means), -limit, limit)
+        return "" if np.array_equal(residual + means, expected.y_hat) else "latents"
+
+    def _coding(self, latents: LatentCoder, subject: Subject, expected: Expected, *, native: bool, threads: int) -> str:
+        strings = self._encode(latents, subject, native=native, threads=threads)
+        if strings != expected.strings[native]:
+            return "streams"
+        order = latents.native_order if native else SymbolOrder.RASTER
+        if not np.array_equal(self._decode(latents, strings, subject, order, threads=threads), expected.y_hat):
+            return "latents"
+        if not subject.strings or subject.order != order:
+            return ""
+        of_file = self._decode(latents, subject.strings, subject, order, threads=threads)
+        return "" if np.array_equal(of_file, expected.y_hat) else "latents of the file"
+
+
+def _hyper_synthesis(evaluator: IntegerEvaluator, subject: Subject, expected: Expected) -> str:
+    assert subject.z is not None
+    return _difference(evaluator.hyper_synthesis(subject.z), expected.hyper)
+
+
+def _context(predictions: Sequence[Callable[..., Any]], subject: Subject, expected: Expected) -> str:
+    found = (_by_chunk(predict, subject, expected.y_hat, expected.hyper) for predict in predictions)
+    return next(filter(None, (_difference(each, expected.parameters) for each in found)), "")
+
+
+def _by_chunk(predict: Callable[..., Any], subject: Subject, y_hat: np.ndarray, side: np.ndarray) -> Parameters:
+    """The parameters of y_hat, whose chunks do not see each other."""
+    found = Parameters(np.empty(y_hat.shape, np.uint8), np.empty(y_hat.shape, np.int32))
+    for area in chunk_areas(y_hat.shape, subject.chunk):
+        found.indexes[area], found.means[area] = predict(y_hat[area], side[area])
+    return found
+
+
+def _difference(found: Any, expected: Any) -> str:
+    """Which parts of what networks made differ."""
+    if not isinstance(expected, Parameters):
+        return "" if np.array_equal(found, expected) else "side information"
+    parts = zip(Parameters._fields, found, expected, strict=True)
+    return " and ".join(name for name, a, b in parts if not np.array_equal(a, b))
+
+
+def _devices() -> dict[str, jax.Device]:
+    """One device of each kind, JAX's own first."""
+    devices = jax.local_devices()
+    with contextlib.suppress(RuntimeError):  # where JAX was told to do without
+        devices = [*devices, *jax.local_devices(backend="cpu")]
+    found: dict[str, jax.Device] = {}
+    for device in devices:
+        found.setdefault(device.device_kind, device)
+    return found
