@@ -105,13 +105,32 @@ class _Plan(NamedTuple):
     activation: str
     output_range: tuple[int, int] | None
     center: int
+    windows: tuple[tuple[tuple[int, int], tuple[int, int]], ...]
 
 
 def _plan(layer: IntegerLayer, form: str) -> _Plan:
     parts = tuple((part.start, part.stop) for part in layer.input_parts(by_tap=form == "bfloat16"))
     # An int8 holds inputs less this.
     center = layer.input_range[1] - 127
-    return _Plan(form, parts, layer.factor, layer.activation, layer.output_range, center)
+    return _Plan(form, parts, layer.factor, layer.activation, layer.output_range, center, _windows(layer))
+
+
+def _windows(layer: IntegerLayer) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
+    """Rows and columns of the kernel that each phase of the outputs uses; one pair if all use the same."""
+    phases = layer.factor**2
+    windows = tuple(_window(layer.kernel[..., phase::phases].any((2, 3))) for phase in range(phases))
+    return windows[:1] if len(set(windows)) == 1 else windows
+
+
+def _window(used: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The least rectangle around the taps, and the middle one."""
+    rows, columns = (used.any(1 - axis).nonzero()[0] for axis in range(2))
+    middle = len(used) // 2
+    return _span(rows, middle), _span(columns, middle)
+
+
+def _span(numbers: np.ndarray, middle: int) -> tuple[int, int]:
+    return min(numbers.min(initial=middle), middle), max(numbers.max(initial=middle), middle) + 1
 
 
 def _arrays(layer: IntegerLayer) -> dict[str, np.ndarray]:
@@ -171,7 +190,7 @@ def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`."""
     kernel = arrays["kernel"]
     if plan.form == "float32":
-        sums = _convolve(x, kernel, plan.parts)
+        sums = _convolve(plan, x, kernel)
     else:
         products = _int8_products if plan.form == "int8" else _bfloat16_products
         sums = _add_taps(products(plan, x, kernel))
@@ -181,20 +200,27 @@ def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     return sums + arrays["bias"]
 
 
-def _convolve(x: jax.Array, kernel: jax.Array, parts: Sequence[tuple[int, int]]) -> jax.Array:
-    margin = kernel.shape[0] // 2
+def _convolve(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Convolves for each group of outputs with the taps it has."""
+    margin, count = kernel.shape[0] // 2, len(plan.windows)
     x, kernel = x[None].astype(jnp.float32), kernel.astype(jnp.float32)
-    return _add(
-        lax.conv_general_dilated(
-            x[..., begin:end],
-            kernel[:, :, begin:end],
-            (1, 1),
-            ((margin, margin), (margin, margin)),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            precision=lax.Precision.HIGHEST,
-        )[0].astype(jnp.int32)
-        for begin, end in parts
-    )
+    groups = []
+    for group, (rows, columns) in enumerate(plan.windows):
+        used = kernel[slice(*rows), slice(*columns), :, group::count]
+        padding = [(margin - begin, end - 1 - margin) for begin, end in (rows, columns)]
+        sums = _add(
+            lax.conv_general_dilated(
+                x[..., begin:end],
+                used[:, :, begin:end],
+                (1, 1),
+                padding,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                precision=lax.Precision.HIGHEST,
+            )[0].astype(jnp.int32)
+            for begin, end in plan.parts
+        )
+        groups.append(sums)
+    return jnp.stack(groups, -1).reshape(*x.shape[1:3], -1)
 
 
 def _int8_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -32,6 +32,8 @@ _LARGEST_BIAS = 2**28
 _LARGEST_SHIFT = 24
 # Of the median channel's range, the least that any channel gets.
 _LEAST_RANGE = 0.05
+# Of what never was anything but zero.
+_LEAST_STEP = 2.0**-30
 
 
 def quantize_entropy(
@@ -147,7 +149,7 @@ def _quantize(
 def _largest(samples: list[np.ndarray]) -> np.ndarray:
     """By channel, float64 `[C]`, and at least a part of the median channel's, should one hardly have been active."""
     largest = np.maximum.reduce([np.abs(sample.astype(np.float64)).max((0, 1)) for sample in samples])
-    return np.maximum(largest, _LEAST_RANGE * np.median(largest))
+    return np.maximum(largest, max(_LEAST_RANGE * np.median(largest), _LEAST_STEP))
 
 
 def _hidden_sums(layer: LinearLayer, signal: _Signal, largest: np.ndarray) -> tuple[_Sums, np.ndarray]:
