@@ -5,7 +5,8 @@ random weights, rescaled on the picture so that latents, scales and means spread
 `compressai_worker.py`), or those of a checkpoint. What comes before and after the loop (transforms, z) is left out.
 
 Rows: our encoder and decoder of the raster order, which is CompressAI's, and of the wavefront order, and of several
-pictures side by side, by picture. A ratio is the median over rounds of CompressAI's time divided by ours in the same
+pictures side by side, by picture; "integers" are the networks that `quantize_entropy` makes of the same weights. A
+ratio is the median over rounds of CompressAI's time divided by ours in the same
 round, encoder to encoder and decoder to decoder. CPU time (user and system, of all threads) is what to compare on a
 machine that others use too; wall time is what to compare with several threads.
 
@@ -27,7 +28,10 @@ from reference import Reference, running_reference
 from report import format_table, median, median_ratio, write_json
 from tqdm import tqdm
 
-from jaxcompress import coder
+from jaxcompress import Weights, coder, convert
+from jaxcompress.codec.context import integer_context_model
+from jaxcompress.entropy import bottleneck_medians
+from jaxcompress.integer import IntegerEvaluator
 
 SIZES = 192, 192
 BATCH = 4
@@ -39,19 +43,22 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THRE
 class Case:
     """Our side: the model, and what it codes, of the arrays that the reference wrote."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], layers: int):
+    def __init__(self, arrays: dict[str, np.ndarray], layers: int, weights: Weights):
         self.y, self.hyper = arrays["y"], arrays["hyper"]
         self.tables = coder.CdfTables(arrays["cdf"], arrays["cdf_length"], arrays["offset"])
-        weights = [(arrays[f"{i}/kernel"], arrays[f"{i}/bias"]) for i in range(layers)]
+        network = [(arrays[f"{i}/kernel"], arrays[f"{i}/bias"]) for i in range(layers)]
         context = arrays["context/kernel"], arrays["context/bias"]
-        self.model = coder.ContextModel(*context, weights, arrays["scale_table"])
+        self.model = coder.ContextModel(*context, network, arrays["scale_table"])
         self.streams = {order: self.model.encode(self.y, self.hyper, self.tables, order=order) for order in ORDERS}
+        self.integer = integer_context_model(weights.require_integer())
+        self.side = integer_side(weights, self.y)
+        self.integer_stream = self.integer.encode(self.y, self.side, self.tables, order="wavefront")
 
         positions, taps = self.y.shape[0] * self.y.shape[1], context[0].shape[0] ** 2 // 2
         last = context[0].shape[0] // 2  # taps in the row of the position
         of_tap = context[0].shape[2] * context[0].shape[3]
-        of_layers = sum(kernel.size for kernel, _ in weights)
-        of_side = self.hyper.shape[2] * weights[0][0].shape[1]
+        of_layers = sum(kernel.size for kernel, _ in network)
+        of_side = self.hyper.shape[2] * network[0][0].shape[1]
         self.products = positions * (taps * of_tap + of_layers)
         # What a raster decoder cannot share between positions.
         self.single = last * of_tap + of_layers - of_side
@@ -67,12 +74,20 @@ class Case:
             streams, hypers = [self.streams[order]] * count, [self.hyper] * count
             return lambda: self.model.decode_batch(streams, hypers, self.tables, order=order, threads=threads)
 
+        wavefront = {"order": "wavefront", "threads": threads}
+        in_integers = {
+            "encode, wavefront, integers": lambda: self.integer.encode(self.y, self.side, self.tables, **wavefront),
+            "decode, wavefront, integers": lambda: self.integer.decode(
+                self.integer_stream, self.side, self.tables, **wavefront
+            ),
+        }
         return {
             "encode, raster": (ENCODE, 1, encode("raster")),
             "encode, wavefront": (ENCODE, 1, encode("wavefront")),
             "decode, raster": (DECODE, 1, decode("raster", 1)),
             f"decode, raster, {BATCH} pictures": (DECODE, BATCH, decode("raster", BATCH)),
             "decode, wavefront": (DECODE, 1, decode("wavefront", 1)),
+            **{name: (ENCODE if name.startswith("encode") else DECODE, 1, run) for name, run in in_integers.items()},
         }
 
     def floor(self, row: str, speed: dict, threads: int) -> float:
@@ -82,6 +97,13 @@ class Case:
             return together / threads
         single = 2 * self.single_products
         return (together - single / speed["flops"] + 2 * single / speed["bytes"]) / threads
+
+
+def integer_side(weights: Weights, y: np.ndarray) -> np.ndarray:
+    """Side information of latents `[h, w, M]`, by the integer networks."""
+    z = weights.model().apply(weights.variables, y[None], method="hyper_analysis")[0]
+    medians = bottleneck_medians(weights.params["entropy_bottleneck"])
+    return IntegerEvaluator(weights.require_integer()).hyper_synthesis(np.rint(z - medians))
 
 
 def compare(case: Case, reference: Reference, floors: Process, threads: int, rounds: int, progress: tqdm) -> dict:
@@ -114,7 +136,7 @@ def summarize(case: Case, found: dict, threads: int) -> list[dict]:
                 "CPU ms": 1e3 * median(found[name], "cpu"),
                 "CompressAI/this, wall": median_ratio(theirs, found[name], "wall") if row else "",
                 "CompressAI/this, CPU": median_ratio(theirs, found[name], "cpu") if row else "",
-                "floor ms": 1e3 * case.floor(name, speed, threads) if row else "",
+                "floor ms": 1e3 * case.floor(name, speed, threads) if row and "integers" not in name else "",
             }
         )
     return table
@@ -142,7 +164,7 @@ def prepare(reference: Reference, options: argparse.Namespace) -> Case:
     picture = reference.picture_file(x)
     layers = reference.ask("prepare", checkpoint=checkpoint, picture=picture, arrays=arrays)["layers"]
     with np.load(arrays) as file:
-        return Case(dict(file), layers)
+        return Case(dict(file), layers, convert.from_pytorch(checkpoint))
 
 
 def main(arguments: list[str] | None = None) -> None:

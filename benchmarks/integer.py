@@ -1,0 +1,140 @@
+"""Measures what integer entropy parameters cost against the floating-point networks they are made of.
+
+Part 1, rate and distortion: the pictures' latents are coded with both, in the formats of a `.jxc` file. "y bytes" and
+"y MSE" are how much longer the strings of y are, and how much further decoded latents lie from those that were coded,
+over all pictures together; "worst" is the picture whose bytes grow most. Networks are quantized with no pictures but
+the drawn ones at several margins, and at the usual margin with photographs of `--photos` beside them.
+
+Part 2, time: the hyper-synthesis of the first picture, from symbols of z to what the coder takes, both compiled. CPU
+time, medians over rounds in which each has its turn.
+"""
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+from arguments import Parser, pictures
+from pictures import pad, read_colour
+from process import measure
+from report import format_table, median, median_ratio
+from tqdm import tqdm
+
+from jaxcompress import Weights, convert
+from jaxcompress.codec.codec import chunk_size
+from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.latents import LatentCoder
+from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
+from jaxcompress.entropy import bottleneck_medians
+from jaxcompress.integer import quantize_entropy
+
+MARGIN = 1.5
+PHOTO_SIDE = 384
+
+
+@dataclasses.dataclass(frozen=True)
+class Coded:
+    """Latents of a picture, coded."""
+
+    size: int
+    error: float
+
+
+def code(weights: Weights, mode: EntropyMode, latents: list[tuple]) -> list[Coded]:
+    """Codes the y and z of each picture."""
+    model = weights.model()
+    latent_coder = LatentCoder(weights, model, weights.params, mode, progress=False)
+    found = []
+    for y, z in latents:
+        chunk = chunk_size(y.shape)
+        strings, _ = latent_coder.encode(y, z, chunk, native=True, threads=1)
+        y_hat = latent_coder.decode(strings, y.shape[:2], chunk, order=latent_coder.native_order, threads=1)
+        found.append(Coded(sum(len(string.data) for string in strings[1:]), float(((y_hat - y) ** 2).mean())))
+    return found
+
+
+def cost(options: argparse.Namespace, name: str, weights: Weights, latents: list[tuple], progress: tqdm) -> list[dict]:
+    """The rows of a model."""
+    plain = code(weights, EntropyMode.FLOAT, latents)
+    photos = [read_colour(path)[:PHOTO_SIDE, :PHOTO_SIDE] for path in options.photos]
+    cases = [(margin, []) for margin in options.margins] + ([(MARGIN, photos)] if photos else [])
+    rows = []
+    for margin, images in cases:
+        found = code(quantize_entropy(weights, images, margin=margin), EntropyMode.INTEGER, latents)
+        growth = [100 * (ours.size / theirs.size - 1) for ours, theirs in zip(found, plain, strict=True)]
+        rows.append(
+            {
+                "": name,
+                "margin": f"{margin:g}",
+                "photographs": len(images),
+                "y bytes %": 100 * (sum(one.size for one in found) / sum(one.size for one in plain) - 1),
+                "y MSE %": 100 * (sum(one.error for one in found) / sum(one.error for one in plain) - 1),
+                "worst %": max(growth),
+            }
+        )
+        progress.update()
+    return rows
+
+
+def time_hyper_synthesis(name: str, weights: Weights, z: np.ndarray, rounds: int) -> dict:
+    """The row of a model."""
+    medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
+    scale_table = tuple(np.asarray(weights.tables["gaussian_conditional"].scale_table).tolist())
+    symbols = np.rint(z - medians).astype(np.int32)
+    runs = {
+        "integer": IntegerHyperprior(quantize_entropy(weights).require_integer()),
+        "float": FloatHyperprior(weights.model(), jax.device_put(dict(weights.params)), scale_table, medians),
+    }
+    found = {kind: [] for kind in runs}
+    for run in runs.values():
+        run(symbols)
+    for _ in range(rounds):
+        for kind, run in runs.items():
+            found[kind].append(measure(lambda run=run: run(symbols))[1])
+    times = {f"{kind} ms": 1e3 * median(found[kind], "cpu") for kind in runs}
+    return {"": name, **times, "integer/float": median_ratio(found["integer"], found["float"], "cpu")}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Reads and checks the command line."""
+    parser = Parser(__doc__, "integer.py --weights checkpoints --kodak kodak --photos photos")
+    parser.add_argument(
+        "--weights", metavar="DIR", type=checkpoints, required=True, help="folder of checkpoints with a hyperprior"
+    )
+    parser.add_kodak()
+    parser.add_argument("--photos", metavar="DIR", type=pictures, default=[], help="others, to quantize with")
+    parser.add_argument("--margins", metavar="X", type=float, nargs="+", default=[1, 1.25, MARGIN, 2, 3])
+    parser.add_rounds(20)
+    return parser.parse_args(arguments)
+
+
+def checkpoints(text: str) -> list[Path]:
+    """The checkpoints of a folder."""
+    found = sorted(Path(text).glob("*.pth.tar"))
+    if not found:
+        raise argparse.ArgumentTypeError(f"there is no .pth.tar in {text}")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs everything and prints two tables."""
+    options, costs, times = parse(arguments), [], []
+    # Before XLA makes its threads, one for each processor.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cases = len(options.margins) + bool(options.photos)
+    with tqdm(total=cases * len(options.weights), unit="case") as progress:
+        for checkpoint in options.weights:
+            weights = convert.from_pytorch(checkpoint, integer=False)
+            name = f"{weights.architecture} N={weights.n} M={weights.m}"
+            analyse = LatentCoder(weights, weights.model(), weights.params, EntropyMode.FLOAT, progress=False).analyse
+            latents = [analyse(pad(read_colour(path))[0]) for path in options.kodak]
+            costs += cost(options, name, weights, latents, progress)
+            times.append(time_hyper_synthesis(name, weights, latents[0][1], options.rounds))
+    print(format_table(f"Rate and distortion of y, {len(options.kodak)} pictures, integer against float", costs))
+    print(format_table(f"Hyper-synthesis of the first picture, one processor, {options.rounds} rounds", times))
+
+
+if __name__ == "__main__":
+    main()
