@@ -12,6 +12,7 @@ import pytest
 
 from jaxcompress import Codec, Weights
 from jaxcompress.convert import from_pytorch
+from jaxcompress.integer import quantize_entropy
 from jaxcompress.models import ARCHITECTURES
 
 # A folder with the complete recordings may be named here; the one in the repository leaves out what is large.
@@ -94,3 +95,9 @@ def photo(golden_of) -> np.ndarray:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def integer_weights_of():
+    """A function from architecture name to the weights of its recorded case, with integer networks."""
+    return functools.cache(lambda architecture: quantize_entropy(golden_case(architecture).weights))
