@@ -14,7 +14,7 @@ import pytest
 
 from jaxcompress import Codec, Weights
 from jaxcompress.convert import from_pytorch
-from jaxcompress.integer import IntegerLayer, IntegerNetworks
+from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
 from jaxcompress.integer.network import LEAKY_RANGE, SYMBOL_RANGE
 from jaxcompress.models import ARCHITECTURES
 
@@ -150,3 +150,9 @@ def _make_networks(weights):
     first = IntegerLayer(kernel, nothing, np.full(20, 9, np.int8), activation="leaky", input_range=SYMBOL_RANGE)
     context = (first, _make_layer("e", 20, width, -1, size=1, activation="none"))
     return IntegerNetworks((*hidden, side), thresholds, m, context, np.full(m, 4, np.uint8))
+
+
+@pytest.fixture(scope="session")
+def integer_weights_of():
+    """A function from architecture name to the weights of its recorded case, with integer networks."""
+    return functools.cache(lambda architecture: quantize_entropy(golden_case(architecture).weights))

@@ -91,7 +91,8 @@ def _default_entropy(args: argparse.Namespace, weights) -> str | None:
     if weights.integer is None and weights.model().has_hyperprior:
         raise ValueError(
             f"{args.weights} has no integer networks, without which a file may decode only where it was written: give "
-            f"what `jaxcompress convert {args.weights} weights.safetensors` makes of it, or --entropy float"
+            f"weights that `jaxcompress convert` made of a checkpoint, make the networks with "
+            f"jaxcompress.integer.quantize_entropy, or give --entropy float"
         )
     return None
 

@@ -59,11 +59,13 @@ class LatentCoder:
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
         self._autoregressive = None
         self._lanes_isa = None if model.is_autoregressive else isa
+        self._advice = ""  # where strings do not decode
         if not model.has_hyperprior:
             return
         tables = weights.tables["gaussian_conditional"]
         self._gaussian_tables = tables.coder_tables
         self._scale_table = tuple(np.asarray(tables.scale_table).tolist())
+        self._advice = _FLOAT_ADVICE if entropy == EntropyMode.FLOAT else ""
         integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
         self._hyperprior: FloatHyperprior | IntegerHyperprior = (
             FloatHyperprior(model, self._params, self._scale_table, self._medians)
@@ -151,8 +153,7 @@ class LatentCoder:
             else:
                 self._decode_parallel(strings[1:], areas, z_symbols, hyper, y_hat, threads)
         except coder.StreamError as error:
-            advice = "" if isinstance(self._hyperprior, IntegerHyperprior) else _FLOAT_ADVICE
-            raise BitstreamError(f"the strings do not decode ({error}){advice}") from error
+            raise BitstreamError(f"the strings do not decode ({error}){self._advice}") from error
         return y_hat
 
     def decode_z(self, string: CodedString, shape: tuple[int, int], *, threads: int) -> np.ndarray:

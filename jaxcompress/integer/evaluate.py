@@ -118,19 +118,16 @@ def _plan(layer: IntegerLayer, form: str) -> _Plan:
 def _windows(layer: IntegerLayer) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
     """Rows and columns of the kernel that each phase of the outputs uses; one pair if all use the same."""
     phases = layer.factor**2
-    windows = tuple(_window(layer.kernel[..., phase::phases].any((2, 3))) for phase in range(phases))
+    used = layer.kernel != 0
+    windows = tuple(_window(used[..., phase::phases].max((2, 3))) for phase in range(phases))
     return windows[:1] if len(set(windows)) == 1 else windows
 
 
 def _window(used: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
     """The least rectangle around the taps, and the middle one."""
-    rows, columns = (used.any(1 - axis).nonzero()[0] for axis in range(2))
     middle = len(used) // 2
-    return _span(rows, middle), _span(columns, middle)
-
-
-def _span(numbers: np.ndarray, middle: int) -> tuple[int, int]:
-    return min(numbers.min(initial=middle), middle), max(numbers.max(initial=middle), middle) + 1
+    rows, columns = ([middle, *numbers] for numbers in np.nonzero(used))
+    return (int(min(rows)), int(max(rows)) + 1), (int(min(columns)), int(max(columns)) + 1)
 
 
 def _arrays(layer: IntegerLayer) -> dict[str, np.ndarray]:

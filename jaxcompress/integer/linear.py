@@ -9,8 +9,11 @@ import numpy as np
 from jax import lax
 
 from jaxcompress.layers import Conv, ConvTranspose, MaskedConv, Sequential, SubPixelConv, leaky_relu
-from jaxcompress.models import CompressionModel, JointAutoregressive, ScaleHyperprior
+from jaxcompress.models import CompressionModel, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.ops import pixel_shuffle
+
+# What a model computes besides its networks.
+_METHODS = ("hyper_synthesis", "gaussian_parameters", "position_parameters")
 
 
 class UnsupportedNetworkError(ValueError):
@@ -70,6 +73,8 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     """
     if not isinstance(model, ScaleHyperprior):
         raise UnsupportedNetworkError(f"{type(model).__name__} has no hyperprior, so no networks that choose tables")
+    if changed := [name for name in _METHODS if not _is_known(model, name)]:
+        raise UnsupportedNetworkError(f"{type(model).__name__} has its own {', '.join(changed)}")
     bound = model.bind({"params": params})
     layers = _chain(bound.h_s, params["h_s"])
     if not isinstance(model, JointAutoregressive):
@@ -78,7 +83,11 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     if type(bound.context_prediction) is not MaskedConv or bound.context_prediction.kind != "A":
         kind = type(bound.context_prediction).__name__
         raise UnsupportedNetworkError(f"the context model is a {kind}; expected a MaskedConv")
-    first, *others = _chain(bound.entropy_parameters, params["entropy_parameters"])
+    first, *others = chain = _chain(bound.entropy_parameters, params["entropy_parameters"])
+    if any(layer.kernel.shape[:2] != (1, 1) for layer in chain) or not others:
+        raise UnsupportedNetworkError("entropy_parameters is no chain of two or more 1x1 layers")
+    if [layer.activation for layer in chain] != ["leaky"] * len(others) + ["none"]:
+        raise UnsupportedNetworkError("entropy_parameters has other activations than leaky ReLU between its layers")
     *hidden, last = layers
     if last.factor != 1 or last.activation != "none":
         raise UnsupportedNetworkError("the last layer of h_s is no plain convolution, which could join the next layer")
@@ -89,6 +98,12 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     side = LinearLayer(last.kernel @ of_side, bias)
     joined = LinearLayer((context.kernel * mask) @ of_context, np.zeros_like(bias), activation=first.activation)
     return LinearNetworks([*hidden, side], [joined, *others])
+
+
+def _is_known(model: CompressionModel, method: str) -> bool:
+    """Whether the model has not overridden a method of our own models."""
+    kinds = (ScaleHyperprior, MeanScaleHyperprior, JointAutoregressive)
+    return getattr(type(model), method, None) in [getattr(kind, method, None) for kind in kinds]
 
 
 def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:

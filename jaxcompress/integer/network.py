@@ -39,8 +39,17 @@ SYMBOL_LIMIT = 2**15
 FLOAT32_LIMIT = 2**24
 """Integers up to here are exact in float32, and so are sums of products that stay below, in any order."""
 
+LARGEST_SIZE = 21
+"""Of the side of a kernel, so that sums over the taps of one input stay below that."""
+
 SUM_LIMIT = 2**30
 """No sum of a network reaches it, so that a rounding term more stays in int32."""
+
+SIDE_LIMIT = 2**29
+"""Of side information, and of what a context adds to it."""
+
+LATENT_SHIFT_LIMIT = 30
+"""Of latents in 64ths."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,6 +103,8 @@ class IntegerLayer:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {shape}")
         if self.kernel.ndim != 4 or self.kernel.shape[0] != self.kernel.shape[1] or self.kernel.shape[0] % 2 == 0:
             raise ValueError(f"kernel has shape {self.kernel.shape}; expected [k, k, in, out] with k odd")
+        if self.kernel.shape[0] > LARGEST_SIZE:
+            raise ValueError(f"kernel has shape {self.kernel.shape}; expected sides of at most {LARGEST_SIZE}")
         if outputs % self.factor**2:
             raise ValueError(f"{outputs} channels cannot be shuffled by a factor of {self.factor}")
         if self.activation not in ("relu", "leaky", "none"):
@@ -177,8 +188,12 @@ class IntegerNetworks:
                 object.__setattr__(self, name, array)
         if self.thresholds.dtype != np.int32 or self.thresholds.ndim != 1 or (np.diff(self.thresholds) <= 0).any():
             raise ValueError(f"thresholds are {self.thresholds!r}; expected ascending int32 numbers")
+        if len(self.thresholds) > 255:
+            raise ValueError(f"there are {len(self.thresholds)} thresholds; expected at most 255")
         if bool(self.context) != (self.latent_shifts is not None):
             raise ValueError("a context needs latent_shifts, and nothing else does")
+        if not self.hyper_synthesis:
+            raise ValueError("there are no layers of hyper_synthesis")
         for layers in (self.hyper_synthesis, self.context):
             _check_chain(layers)
         outputs = (self.context or self.hyper_synthesis)[-1].kernel.shape[-1]
@@ -187,21 +202,34 @@ class IntegerNetworks:
                 f"there are {outputs} outputs; expected scales, and means if any, of {self.channels} latents"
             )
         if self.context:
-            side, first = self.hyper_synthesis[-1], self.context[0]
-            if side.kernel.shape[-1] != first.kernel.shape[-1]:
-                raise ValueError(
-                    f"side information has {side.kernel.shape[-1]} channels, which the context's first layer with "
-                    f"{first.kernel.shape[-1]} sums cannot go on from"
-                )
-            if first.bias.any() or first.tap_bias is not None:
-                raise ValueError("the context's first layer has a bias; expected all of it in the side information")
-            taps = first.kernel.reshape(-1, *first.kernel.shape[2:])
-            if taps[len(taps) // 2 :].any():
-                raise ValueError("the context sees latents that are not decoded yet: taps from the centre on are not 0")
-            if min(layer.shift.min(initial=0) for layer in self.context[:-1]) < 0:
-                raise ValueError("a hidden layer of the context shifts to the left; expected shifts from 0 on")
-            if (side.output_bound() + first.bound()).max(initial=0) >= SUM_LIMIT:
-                raise ValueError("sums of side information and context could overflow int32")
+            self._check_context(self.context[0], self.hyper_synthesis[-1])
+
+    def _check_context(self, first: IntegerLayer, side: IntegerLayer) -> None:
+        """Checks for what `coder.IntegerContextModel` counts on."""
+        shifts = np.asarray(self.latent_shifts)
+        inputs = first.kernel.shape[2:3]
+        if shifts.dtype != np.uint8 or shifts.shape != inputs or shifts.max(initial=0) > LATENT_SHIFT_LIMIT:
+            raise ValueError(f"latent_shifts are {shifts!r}; expected uint8 {inputs} up to {LATENT_SHIFT_LIMIT}")
+        if inputs != (self.channels,):
+            raise ValueError(f"the context sees {inputs[0]} channels of latents; expected {self.channels}")
+        size, seen = len(first.kernel), len(first.kernel) ** 2 // 2
+        if size < 3 or first.kernel.reshape(size**2, -1)[seen:].any():
+            raise ValueError("the context's kernel sees latents that are not decoded before it")
+        if side.kernel.shape[-1] != first.kernel.shape[-1] or side.factor != 1:
+            raise ValueError(
+                f"side information has {side.kernel.shape[-1]} channels (factor {side.factor}), which the context's "
+                f"first layer with {first.kernel.shape[-1]} sums cannot go on from"
+            )
+        if first.bias.any() or first.tap_bias is not None:
+            raise ValueError("the context's first layer has a bias; expected all of it in the side information")
+        if any(layer.kernel.shape[:2] != (1, 1) or layer.tap_bias is not None for layer in self.context[1:]):
+            raise ValueError("a layer of the context after its first sees other positions; expected 1x1 kernels")
+        if any(layer.factor != 1 for layer in self.context) or any(x.activation != "leaky" for x in self.context[:-1]):
+            raise ValueError("a layer of the context is followed by other than a leaky ReLU")
+        if any((layer.shift < 0).any() for layer in self.context[:-1]):
+            raise ValueError("a hidden layer of the context shifts to the left; expected shifts from 0 on")
+        if max(side.output_bound().max(initial=0), first.bound().max(initial=0)) >= SIDE_LIMIT:
+            raise ValueError(f"side information or what the context adds to it could reach {SIDE_LIMIT}")
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by path, such as "hyper_synthesis/0/kernel"."""
@@ -240,6 +268,10 @@ _ACTIVATIONS = ("none", "relu", "leaky")
 
 
 def _check_chain(layers: tuple[IntegerLayer, ...]) -> None:
+    if layers and layers[0].input_range != SYMBOL_RANGE:
+        raise ValueError(f"a first layer takes inputs in {layers[0].input_range}; expected {SYMBOL_RANGE}")
+    if layers and layers[-1].output_range is not None:
+        raise ValueError(f"a last layer has the activation {layers[-1].activation}; expected none")
     for before, layer in itertools.pairwise(layers):
         channels = before.kernel.shape[-1] // before.factor**2
         if layer.kernel.shape[2] != channels or layer.input_range != before.output_range:

@@ -3,14 +3,14 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer.calibrate import Signals, signals_of_pictures
 from jaxcompress.integer.drawn import drawn_pictures
-from jaxcompress.integer.linear import LinearLayer, LinearNetworks, linear_networks
+from jaxcompress.integer.linear import LinearLayer, LinearNetworks, UnsupportedNetworkError, linear_networks
 from jaxcompress.integer.network import (
     MEAN_BITS,
     RANGES,
@@ -28,12 +28,12 @@ if TYPE_CHECKING:  # weights hold integer networks
 # Of latents that the context sees, less, for they are many and what they lose by being coarse counts.
 _LATENT_MARGIN = 1.4
 _LARGEST_WEIGHT = 127
-_LARGEST_BIAS = 2**28
-_LARGEST_SHIFT = 24
+# Of what a sum could reach, before weights are rounded: far below `SUM_LIMIT`, for rounding adds to it.
+_LARGEST_SUM = 2**27
+# Outputs of 8 bits that are shifted by as much stay below that.
+_LARGEST_SHIFT = 19
 # Of the median channel's range, the least that any channel gets.
 _LEAST_RANGE = 0.05
-# Of what never was anything but zero.
-_LEAST_STEP = 2.0**-30
 
 
 def quantize_entropy(
@@ -59,20 +59,24 @@ def quantize_entropy(
         The weights with `integer` set.
 
     Raises:
-        UnsupportedNetworkError: the model has no hyperprior, or networks of another kind than convolutions with ReLU or
-            leaky ReLU between them.
-        ValueError: a margin below 1, or images of another type or shape.
+        UnsupportedNetworkError: the model has no hyperprior, networks of another kind than convolutions with ReLU or
+            leaky ReLU between them, or signals that are not finite.
+        ValueError: a margin that is not finite or below 1, or images of another type or shape.
 
     Source: after Ballé, Johnston and Minnen 2019, "Integer networks for data compression with latent-variable models",
     with the requantization by shifts alone.
     """
-    if not margin >= 1:
+    if not 1 <= margin < np.inf:
         raise ValueError(f"margin is {margin!r}; expected at least 1")
     model = model or weights.model()
     networks = linear_networks(model, weights.params)
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
     pictures = itertools.chain(drawn_pictures(), map(_checked_picture, images))
     signals = signals_of_pictures(model, weights.params, networks, medians, pictures)
+    if not all(np.isfinite(signal).all() for layers in signals for seen in layers for signal in seen):
+        raise UnsupportedNetworkError(
+            "networks whose signals are not finite cannot become integer: a picture overflows"
+        )
     scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
     thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
     integer = _quantize(networks, signals, margin, medians.astype(np.float64), thresholds, weights.m)
@@ -113,19 +117,21 @@ def _quantize(
 ) -> IntegerNetworks:
     """Chooses steps layer after layer, and rounds weights."""
 
-    def hide(layers: Sequence[LinearLayer], seen: list[list[np.ndarray]], signal: _Signal):
-        """Hidden layers, and what leaves them."""
+    def hide(layers: Sequence[LinearLayer], seen: list[list[np.ndarray]], signal: _Signal, least: Any = 0):
+        """Hidden layers, and what leaves them; no sum of the first counts in less than `least`."""
         made = []
         for layer, inputs, outputs in zip(layers, seen, seen[1:], strict=False):
-            sums, steps = _hidden_sums(layer, signal, margin * _largest(outputs))
+            sums, steps = _hidden_sums(layer, signal, margin * _largest(outputs), least)
             made.append(_rounded(layer, signal, sums, inputs))
-            signal = _Signal(steps, RANGES[layer.activation])
+            signal, least = _Signal(steps, RANGES[layer.activation]), 0
         return made, signal
 
     def end(layer: LinearLayer, seen: list[np.ndarray], signal: _Signal) -> IntegerLayer:
         count = layer.kernel.shape[-1]
         units = np.where(np.arange(count) < channels, 2.0**-SCALE_BITS, 2.0**-MEAN_BITS)
-        return _rounded(layer, signal, _sums(layer, signal, units), seen)
+        # Coarser only where weights are so large that an output could leave int32.
+        units = np.maximum(units, _reach(layer, signal) / _LARGEST_SUM)
+        return _rounded(layer, signal, _sums(_finest(layer, signal), units), seen)
 
     *hidden, last = networks.hyper_synthesis
     hyper, signal = hide(hidden, signals.hyper_synthesis, _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians))
@@ -134,55 +140,66 @@ def _quantize(
 
     *between, final = networks.context
     shifts = np.ceil(np.log2(_largest(signals.context[0]) * _LATENT_MARGIN * 2**MEAN_BITS / SYMBOL_RANGE[1]))
-    shifts = np.maximum(shifts, 0)
+    shifts = np.clip(shifts, 0, _LARGEST_SHIFT)
     latents = _Signal(2.0 ** (shifts - MEAN_BITS), SYMBOL_RANGE)
-    context, leaving = hide(between, signals.context, latents)
+    least = _reach(last, signal) / _LARGEST_SUM
+    context, leaving = hide(between, signals.context, latents, least)
     context.append(end(final, signals.context[-1], leaving))
     # Side information is what the sums of the context begin with: it counts in their steps, and has their bias.
-    steps = _hidden_sums(between[0], latents, margin * _largest(signals.context[1]))[0].steps
+    steps = _hidden_sums(between[0], latents, margin * _largest(signals.context[1]), least)[0].steps
+    sums = _sums(_finest(last, signal), steps)
     last = last._replace(bias=last.bias + context[0].bias * steps)
     context[0] = dataclasses.replace(context[0], bias=np.zeros_like(context[0].bias))
-    hyper.append(_rounded(last, signal, _sums(last, signal, steps), signals.hyper_synthesis[-1]))
+    hyper.append(_rounded(last, signal, sums, signals.hyper_synthesis[-1]))
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
 
 
 def _largest(samples: list[np.ndarray]) -> np.ndarray:
     """By channel, float64 `[C]`, and at least a part of the median channel's, should one hardly have been active."""
     largest = np.maximum.reduce([np.abs(sample.astype(np.float64)).max((0, 1)) for sample in samples])
-    return np.maximum(largest, max(_LEAST_RANGE * np.median(largest), _LEAST_STEP))
+    # Where most are never active, of the largest; and anything will do where all are dead.
+    return np.maximum(largest, _LEAST_RANGE * (np.median(largest) or largest.max() or 1.0))
 
 
-def _hidden_sums(layer: LinearLayer, signal: _Signal, largest: np.ndarray) -> tuple[_Sums, np.ndarray]:
+def _hidden_sums(
+    layer: LinearLayer, signal: _Signal, largest: np.ndarray, least: np.ndarray | float
+) -> tuple[_Sums, np.ndarray]:
     """Sums of a hidden layer, and the steps of its outputs, whose largest values are given."""
     clamp = RANGES[layer.activation][1]
     # No output is finer than its sums.
     phases = layer.factor**2
-    outputs = np.maximum(largest / clamp, _largest_weights(layer, signal).reshape(-1, phases).max(-1) / _LARGEST_WEIGHT)
-    return _sums(layer, signal, np.repeat(outputs, phases)), outputs
+    finest = np.maximum(_finest(layer, signal), least)
+    outputs = np.maximum(largest / clamp, finest.reshape(-1, phases).max(-1))
+    return _sums(finest, np.repeat(outputs, phases)), outputs
 
 
-def _sums(layer: LinearLayer, signal: _Signal, outputs: np.ndarray) -> _Sums:
-    """The finest sums that 8-bit weights and 32-bit biases allow, for outputs of these steps."""
-    finest = np.maximum(_largest_weights(layer, signal) / _LARGEST_WEIGHT, _constant(layer, signal) / _LARGEST_BIAS)
-    shifts = np.clip(np.floor(np.log2(outputs / np.maximum(finest, outputs * 2.0**-_LARGEST_SHIFT))), -16, None)
+def _sums(finest: np.ndarray, outputs: np.ndarray) -> _Sums:
+    """Sums in steps that are at least as given, for outputs of these steps."""
+    shifts = np.floor(np.log2(outputs / np.maximum(finest, outputs * 2.0**-_LARGEST_SHIFT)))
     return _Sums(outputs / 2.0**shifts, shifts.astype(np.int8))
 
 
-def _largest_weights(layer: LinearLayer, signal: _Signal) -> np.ndarray:
-    """The largest of each output, float64 `[out]`, if inputs count in their steps."""
-    return np.abs(_effective(layer, signal)).max((0, 1, 2))
+def _finest(layer: LinearLayer, signal: _Signal) -> np.ndarray:
+    """The finest steps of each output's sums that 8-bit weights and 32-bit sums allow."""
+    largest_weights = np.abs(_effective(layer, signal)).max((0, 1, 2))
+    return np.maximum(largest_weights / _LARGEST_WEIGHT, _reach(layer, signal) / _LARGEST_SUM)
+
+
+def _reach(layer: LinearLayer, signal: _Signal) -> np.ndarray:
+    """The largest that a sum of each output could be."""
+    weights = np.abs(_effective(layer, signal)).sum((0, 1, 2))
+    return max(map(abs, signal.range)) * weights + np.abs(layer.bias) + np.abs(_offsets(layer, signal)).sum((0, 1))
+
+
+def _offsets(layer: LinearLayer, signal: _Signal) -> np.ndarray:
+    """What the offsets of inputs add, by tap and output."""
+    if signal.offsets is None:
+        return np.zeros((1, 1, layer.kernel.shape[-1]))
+    return np.einsum("klio,i->klo", layer.kernel, signal.offsets)
 
 
 def _effective(layer: LinearLayer, signal: _Signal) -> np.ndarray:
     return layer.kernel * signal.steps[:, None]
-
-
-def _constant(layer: LinearLayer, signal: _Signal) -> np.ndarray:
-    """The largest constant of each output."""
-    offsets = (
-        0 if signal.offsets is None else np.abs(np.einsum("klio,i->klo", layer.kernel, signal.offsets)).sum((0, 1))
-    )
-    return np.abs(layer.bias) + offsets
 
 
 def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums, seen: list[np.ndarray]) -> IntegerLayer:
@@ -192,12 +209,14 @@ def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums, seen: list[np.nda
     rounded = _rounded_kernel(kernel, layer.factor**2, moments(inputs, len(kernel)))
     # Rounding of weights, and of signals (small negative ones above all, which become 0), leaves outputs' means alone.
     bias = bias + _mean(exact) @ kernel.sum((0, 1)) - _mean(inputs) @ rounded.sum((0, 1))
+    # Where pictures are far beyond the range, so would be what makes up for it.
+    largest_bias = _LARGEST_SUM * 2.0 ** np.minimum(sums.shifts, 0)
     tap_bias = None
     if signal.offsets is not None:
-        tap_bias = np.rint(np.einsum("klio,i->klo", layer.kernel, signal.offsets) / sums.steps).astype(np.int32)
+        tap_bias = np.rint(_offsets(layer, signal) / sums.steps).astype(np.int32)
     return IntegerLayer(
         kernel=rounded.astype(np.int8),
-        bias=np.rint(bias).astype(np.int32),
+        bias=np.rint(np.clip(bias, -largest_bias, largest_bias)).astype(np.int32),
         shift=sums.shifts,
         factor=layer.factor,
         activation=layer.activation,
@@ -217,6 +236,8 @@ def _rounded_kernel(kernel: np.ndarray, phases: int, seen: np.ndarray) -> np.nda
     rounded = np.zeros_like(flat)
     for phase in range(phases):
         used = np.flatnonzero(flat[:, phase::phases].any(-1))
+        if not len(used):
+            continue
         weights = round_weights(flat[used, phase::phases], seen[np.ix_(used, used)], _LARGEST_WEIGHT)
         rounded[used, phase::phases] = weights
     return rounded.reshape(kernel.shape)

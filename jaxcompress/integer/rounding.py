@@ -13,7 +13,7 @@ def moments(inputs: Sequence[np.ndarray], size: int) -> np.ndarray:
     """Second moments of what the taps of a kernel see.
 
     Args:
-        inputs: arrays `[h, w, in]`, at least `size` wide and high.
+        inputs: arrays `[h, w, in]`.
         size: side of the kernel.
 
     Returns:
@@ -21,6 +21,8 @@ def moments(inputs: Sequence[np.ndarray], size: int) -> np.ndarray:
     """
     total, count = np.zeros(()), 0
     for signal in inputs:
+        if min(signal.shape[:2]) < size:  # no tap lies inside at every place, so some have to see the margin
+            signal = np.pad(signal, ((size // 2, size // 2), (size // 2, size // 2), (0, 0)))
         windows = np.lib.stride_tricks.sliding_window_view(signal, (size, size), axis=(0, 1))  # [h', w', in, k, k]
         seen = windows.transpose(0, 1, 3, 4, 2).reshape(-1, size * size * signal.shape[-1]).astype(np.float32)
         total = total + seen.T @ seen

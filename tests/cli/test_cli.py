@@ -11,7 +11,8 @@ from PIL import Image
 
 from jaxcompress import metrics, zoo
 from jaxcompress.cli import main
-from jaxcompress.codec import read_picture
+from jaxcompress.codec import container, read_picture
+from jaxcompress.weights import read_header
 
 
 @pytest.fixture
@@ -21,6 +22,9 @@ def folder(tmp_path, photo, golden_of, monkeypatch):
     Image.fromarray(photo).save("photo.png")
     golden_of("mbt2018-mean").weights.save("weights.safetensors")
     return tmp_path
+
+
+FLOAT = ("--weights", "weights.safetensors", "--entropy", "float")
 
 
 def run(*arguments, **options):
@@ -63,12 +67,38 @@ def test_standard_input_and_output(folder):
 
 
 def test_own_weights_are_needed_again_to_decode(folder, capsys):
-    assert main(["encode", "photo.png", "--weights", "weights.safetensors"]) == 0
+    assert main(["encode", "photo.png", *FLOAT]) == 0
     capsys.readouterr()
     assert "not bundled" in fails(capsys, "decode", "photo.jxc", "-o", "decoded.png")
     assert "other weights" in fails(capsys, "decode", "photo.jxc", "-o", "decoded.png", "--model", zoo.DEFAULT)
     assert not (folder / "decoded.png").exists()
     assert main(["decode", "photo.jxc", "-o", "decoded.png", "--weights", "weights.safetensors"]) == 0
+
+
+def test_files_are_integer_unless_asked_otherwise(folder, integer_weights_of, capsys):
+    assert "no integer networks" in fails(capsys, "encode", "photo.png", "-w", "weights.safetensors")
+    assert not (folder / "photo.jxc").exists()
+    integer_weights_of("mbt2018-mean").save("integer.safetensors")
+    modes = []
+    for option in ([], ["--entropy", "integer"], ["--entropy", "float"]):
+        assert main(["encode", "photo.png", "-f", "-w", "integer.safetensors", *option]) == 0
+        assert main(["decode", "photo.jxc", "-f", "-o", "decoded.png", "-w", "integer.safetensors"]) == 0
+        modes.append(container.unpack((folder / "photo.jxc").read_bytes())[0].entropy_mode.name)
+    assert modes == ["INTEGER", "INTEGER", "FLOAT"]
+    capsys.readouterr()
+    error = fails(
+        capsys, "encode", "photo.png", "-w", "integer.safetensors", "--format", "compressai", "--entropy", "integer"
+    )
+    assert "leave out --entropy integer" in error
+    assert "have no integer networks" in fails(
+        capsys, "encode", "photo.png", "-fw", "weights.safetensors", "--entropy", "integer"
+    )
+
+
+def test_a_model_without_a_hyperprior_has_no_choice(folder, golden_of):
+    golden_of("bmshj2018-factorized").weights.save("factorized.safetensors")
+    assert main(["encode", "photo.png", "-w", "factorized.safetensors"]) == 0
+    assert main(["decode", "photo.jxc", "-o", "decoded.png", "-w", "factorized.safetensors"]) == 0
 
 
 def test_compressai_s_container(folder, golden_folder, capsys):
@@ -112,6 +142,7 @@ def test_convert_goes_both_ways(folder, capsys):
     first, again = json.loads(capsys.readouterr().out), "bits_fingerprint"
     assert main(["info", "weights.safetensors", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[again] == first[again]
+    assert "integer_fingerprint" in read_header("again.safetensors")
     assert "same kind" in fails(capsys, "convert", "weights.safetensors", "copy.safetensors")
     assert "suffix" in fails(capsys, "convert", "weights.safetensors", "copy.onnx")
 
@@ -202,7 +233,7 @@ def test_what_nobody_foresaw_is_one_line_too(capsys, monkeypatch):
 
 
 def test_a_photograph_decoded_in_another_process_is_the_same(folder):
-    assert main(["encode", "photo.png", "-w", "weights.safetensors"]) == 0
+    assert main(["encode", "photo.png", *FLOAT]) == 0
     assert main(["decode", "photo.jxc", "-w", "weights.safetensors", "-o", "here.png"]) == 0
     there = run("decode", "photo.jxc", "-w", "weights.safetensors", "-o", "there.png", cwd=folder)
     assert there.returncode == 0, there.stderr

@@ -215,7 +215,7 @@ def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch):
     monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 5)
     z, first, second, *_ = container.unpack(codec.compress(photo))[1]
     latents = codec._latents
-    indexes, means = latents._hyper(latents._decode_channels(z, (2, 2, 24), 1))
+    indexes, means = latents._hyperprior(latents._decode_channels(z, (2, 2, 24), 1))
     for (string, _), area in ((first, np.s_[:5, :5]), (second, np.s_[:5, 5:])):
         symbols = coder.decode(string, indexes[area].transpose(2, 0, 1), latents._gaussian_tables).transpose(1, 2, 0)
         np.testing.assert_array_equal(symbols.astype(np.float32) + means[area], whole[area])

@@ -22,6 +22,8 @@ HEADER = container.Header(
     bits_fingerprint="0123456789abcdef",
     synthesis_fingerprint="fedcba9876543210",
     chunk_size=(8, 8),
+    entropy_mode=container.EntropyMode.INTEGER,
+    parameters_checksum=0x12345678,
 )
 STRINGS = [
     container.CodedString(b"\x01\x02\x03"),
@@ -37,12 +39,13 @@ def resealed(data: bytes) -> bytes:
 
 def test_the_bytes_are_those_of_the_specification():
     header = (
-        b"\x8aJXC\x01\x00" + struct.pack("<I", 85) + b"\x00\x00\x0cmbt2018-mean"
+        b"\x8aJXC\x01\x00" + struct.pack("<I", 89) + b"\x01\x00\x0cmbt2018-mean"
         + struct.pack("<HHIIBB", 64, 96, 75, 101, 3, 8) + struct.pack("<HHHH", 13, 14, 26, 27)
-        + bytes.fromhex("0123456789abcdef") + bytes.fromhex("fedcba9876543210") + struct.pack("<I", 0)
+        + bytes.fromhex("0123456789abcdef") + bytes.fromhex("fedcba9876543210")
+        + struct.pack("<II", 0x12345678, 0)
         + struct.pack("<HHI", 8, 8, 2) + struct.pack("<BI", 0, 3) + struct.pack("<BI", 1, 2)
     )  # fmt: skip
-    assert len(header) == 85
+    assert len(header) == 89
     body = header + b"\x01\x02\x03\x04\x05"
     assert body + struct.pack("<I", zlib.crc32(body)) == FILE
 
@@ -92,10 +95,10 @@ def test_fields_that_make_no_picture_are_refused(change, message):
     ("offset", "value", "message"),
     [
         (4, 2, "version 2"),
-        (10, 1, "does not know"),
+        (10, 2, "does not know"),
         (11, 2, "does not know"),
         (12, 255, "malformed"),
-        (80, 9, "does not know"),
+        (84, 9, "does not know"),
     ],
 )
 def test_what_a_newer_version_may_write_is_refused(offset, value, message):

@@ -37,7 +37,7 @@ def tensors(state):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_round_trip_gives_every_tensor_back(architecture, state_of, tmp_path):
     state = state_of(architecture)
-    weights = convert.from_pytorch(saved(tmp_path / "in.pth.tar", tensors(state)))
+    weights = convert.from_pytorch(saved(tmp_path / "in.pth.tar", tensors(state)), integer=False)
     assert weights.architecture == architecture
     convert.to_pytorch(weights, tmp_path / "out.pth.tar")
     back = torch.load(tmp_path / "out.pth.tar", weights_only=True)
@@ -48,6 +48,16 @@ def test_a_round_trip_gives_every_tensor_back(architecture, state_of, tmp_path):
             expected = value * causal_mask(5)
         assert back[key].numpy().dtype == expected.dtype, key
         np.testing.assert_array_equal(back[key].numpy(), expected, err_msg=key)
+
+
+def test_checkpoints_get_integer_networks_unless_told_otherwise(state_of, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(convert.pytorch, "quantize_entropy", lambda weights: asked.append(weights) or weights)
+    for architecture in ("bmshj2018-factorized", "mbt2018"):
+        path = saved(tmp_path / f"{architecture}.pth.tar", tensors(state_of(architecture)))
+        assert convert.from_pytorch(path).architecture == architecture
+        convert.from_pytorch(path, integer=False)
+    assert [weights.architecture for weights in asked] == ["mbt2018"]
 
 
 def test_weights_files_hold_everything(golden, tmp_path):
@@ -174,7 +184,7 @@ def test_half_precision_is_widened(dtype, state_of, tmp_path):
     state = {key: value.to(dtype) if value.is_floating_point() else value for key, value in whole.items()}
     del state["gaussian_conditional.scale_table"], state["gaussian_conditional._quantized_cdf"]
     del state["gaussian_conditional._offset"], state["gaussian_conditional._cdf_length"]
-    weights = convert.from_pytorch(saved(tmp_path / "half.pth.tar", state))
+    weights = convert.from_pytorch(saved(tmp_path / "half.pth.tar", state), integer=False)
     assert weights.params["g_a"]["0"]["kernel"].dtype == np.float32
     expected = state["g_a.0.bias"].float().numpy()
     np.testing.assert_array_equal(weights.params["g_a"]["0"]["bias"], expected)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerLayer, IntegerNetworks
+from jaxcompress.integer.network import LEAKY_RANGE, SYMBOL_RANGE
 
 
 def make_layer(**changes):
@@ -11,6 +13,7 @@ def make_layer(**changes):
         "kernel": np.ones((3, 3, 2, 4), np.int8),
         "bias": np.zeros(4, np.int32),
         "shift": np.zeros(4, np.int8),
+        "input_range": SYMBOL_RANGE,
         **changes,
     }
     return IntegerLayer(**fields)
@@ -26,6 +29,7 @@ def make_layer(**changes):
         ({"shift": np.full(4, -16, np.int8), "bias": np.full(4, 2**15, np.int32)}, "too much for int32"),
         ({"bias": np.full(4, 2**30, np.int32)}, "sums could reach"),
         ({"activation": "gdn"}, "activation is 'gdn'"),
+        ({"kernel": np.ones((23, 23, 2, 4), np.int8)}, "expected sides of at most 21"),
         ({"factor": 3}, "4 channels cannot be shuffled by a factor of 3"),
         ({"tap_bias": np.zeros((3, 3, 3), np.int32)}, "tap_bias is int32 .3, 3, 3."),
     ],
@@ -37,12 +41,88 @@ def test_layers_that_fit_nothing_raise(changes, message):
 
 def test_layers_that_do_not_follow_each_other_raise():
     thresholds = np.array([1, 2], np.int32)
-    with pytest.raises(ValueError, match=r"a layer of 2 inputs in .-8, 247. follows one of 4 outputs in None"):
+    with pytest.raises(ValueError, match=r"a layer of 2 inputs in .-128, 127. follows one of 4 outputs in None"):
         IntegerNetworks((make_layer(), make_layer()), thresholds, 2)
     with pytest.raises(ValueError, match="there are 4 outputs; expected scales"):
         IntegerNetworks((make_layer(),), thresholds, 3)
     with pytest.raises(ValueError, match="expected ascending"):
         IntegerNetworks((make_layer(),), thresholds[::-1], 2)
+    with pytest.raises(ValueError, match="256 thresholds; expected at most 255"):
+        IntegerNetworks((make_layer(),), np.arange(256, dtype=np.int32), 2)
+    with pytest.raises(ValueError, match="no layers of hyper_synthesis"):
+        IntegerNetworks((), thresholds, 2)
+    # Bounds of sums count on the ranges that symbols are clipped to.
+    with pytest.raises(ValueError, match=r"a first layer takes inputs in .-8, 247.; expected .-128, 127."):
+        IntegerNetworks((make_layer(input_range=LEAKY_RANGE),), thresholds, 2)
+    with pytest.raises(ValueError, match="a last layer has the activation relu"):
+        IntegerNetworks((make_layer(activation="relu"),), thresholds, 2)
+
+
+def make_context(first=None, second=None, side=None, **changes):
+    kernel = np.zeros((3, 3, 2, 4), np.int8)
+    kernel.reshape(9, 2, 4)[:4] = 1
+    first = {"kernel": kernel, "activation": "leaky", **(first or {})}
+    second = {"kernel": np.ones((1, 1, 4, 4), np.int8), "input_range": LEAKY_RANGE, **(second or {})}
+    fields = {
+        "hyper_synthesis": (make_layer(**(side or {})),),
+        "thresholds": np.array([1, 2], np.int32),
+        "channels": 2,
+        "context": (make_layer(**first), make_layer(**second)),
+        "latent_shifts": np.zeros(2, np.uint8),
+        **changes,
+    }
+    return IntegerNetworks(**fields)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"latent_shifts": None}, "a context needs latent_shifts"),
+        ({"latent_shifts": np.zeros(2, np.int32)}, "latent_shifts are .*expected uint8"),
+        ({"latent_shifts": np.zeros(3, np.uint8)}, r"expected uint8 .2,. up to 30"),
+        ({"latent_shifts": np.full(2, 31, np.uint8)}, "up to 30"),
+        ({"first": {"kernel": np.ones((3, 3, 2, 4), np.int8)}}, "sees latents that are not decoded before it"),
+        ({"first": {"kernel": np.zeros((1, 1, 2, 4), np.int8)}}, "sees latents that are not decoded before it"),
+        ({"first": {"bias": np.ones(4, np.int32)}}, "first layer has a bias"),
+        ({"first": {"tap_bias": np.zeros((3, 3, 4), np.int32)}}, "first layer has a bias"),
+        ({"first": {"shift": np.full(4, -1, np.int8)}}, "shifts to the left"),
+        ({"first": {"activation": "relu"}, "second": {"input_range": (0, 255)}}, "other than a leaky ReLU"),
+        ({"second": {"kernel": np.ones((3, 3, 4, 4), np.int8)}}, "expected 1x1 kernels"),
+        ({"second": {"tap_bias": np.zeros((1, 1, 4), np.int32)}}, "expected 1x1 kernels"),
+        ({"side": {"bias": np.full(4, 2**29, np.int32)}}, "could reach 536870912"),
+        ({"side": {"factor": 2}}, "side information has 4 channels .factor 2."),
+        (
+            {
+                "side": {
+                    "kernel": np.ones((3, 3, 2, 5), np.int8),
+                    "bias": np.zeros(5, np.int32),
+                    "shift": np.zeros(5, np.int8),
+                }
+            },
+            "side information has 5 channels",
+        ),
+        (
+            {
+                "second": {
+                    "kernel": np.ones((1, 1, 4, 2), np.int8),
+                    "bias": np.zeros(2, np.int32),
+                    "shift": np.zeros(2, np.int8),
+                },
+                "channels": 1,
+                "latent_shifts": np.zeros(2, np.uint8),
+            },
+            "the context sees 2 channels of latents; expected 1",
+        ),
+    ],
+)
+def test_contexts_that_the_coder_would_not_run_raise(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_context(**changes)
+
+
+def test_a_context_that_the_coder_runs():
+    networks = make_context(side={"bias": np.full(4, 2**29 - 18 * 128 - 2, np.int32)})
+    assert integer_context_model(networks) is not None
 
 
 def test_arrays_make_the_same_networks():

@@ -1,0 +1,266 @@
+"""Files in integer mode: how they are written, that every device reads them, and what must not come out of them."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+
+from jaxcompress import Codec, metrics
+from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
+from jaxcompress.codec.container import EntropyMode, SymbolOrder
+from jaxcompress.codec.parameters import IntegerHyperprior
+from jaxcompress.integer import IntegerEvaluator
+from jaxcompress.models import ARCHITECTURES
+
+FLOAT_ADVICE = "floating-point"
+
+
+@pytest.fixture(scope="module", params=[name for name in ARCHITECTURES if "factorized" not in name])
+def codecs(request, golden_of, integer_weights_of):
+    """A codec of weights with integer networks, and one of the same weights without them."""
+    return Codec(integer_weights_of(request.param)), golden_of(request.param).codec
+
+
+@pytest.fixture(scope="module")
+def codec(integer_weights_of):
+    """Of one architecture, where all are alike."""
+    return Codec(integer_weights_of("mbt2018-mean"))
+
+
+def changed(weights, part="hyper_synthesis"):
+    """The weights with a bias of their integer networks changed by one."""
+    *others, last = getattr(weights.integer, part)
+    bias = last.bias.copy()
+    bias[0] += 1
+    layers = (*others, dataclasses.replace(last, bias=bias))
+    return dataclasses.replace(weights, integer=dataclasses.replace(weights.integer, **{part: layers}))
+
+
+def repack(data, strings=None, **changes):
+    """The file with other strings or fields, and the CRC that belongs to them."""
+    header, found = container.unpack(data)
+    return container.pack(dataclasses.replace(header, **changes), found if strings is None else strings)
+
+
+def damaged_strings(data, count, seed=0):
+    """Strings of a file with one of them damaged in turn: bits flipped, bytes replaced, cut off, or noise."""
+    _, strings = container.unpack(data)
+    rng = np.random.default_rng(seed)
+    for i, string in enumerate(strings):
+        whole = np.frombuffer(string.data, np.uint8)
+        for kind in range(count):
+            damaged = whole.copy()
+            place = rng.integers(len(whole))
+            if kind % 4 == 0:
+                damaged[place] ^= 1 << rng.integers(8)
+            elif kind % 4 == 1:
+                damaged[place:] = rng.integers(0, 256, len(whole) - place)
+            elif kind % 4 == 2:
+                damaged = damaged[:place]
+            else:
+                damaged = rng.integers(0, 256, len(whole) + rng.integers(-4, 9), np.uint8)
+            yield [*strings[:i], string._replace(data=damaged.tobytes()), *strings[i + 1 :]]
+
+
+def decoded_or_refused(codec, data, shape):
+    """Whether a file is refused, as it should be, or else gives a picture of its shape."""
+    try:
+        picture = codec.decompress(data)
+    except BitstreamError as error:
+        advice = FLOAT_ADVICE in str(error)
+    else:
+        assert picture.shape == shape
+        return False
+    assert not advice
+    return True
+
+
+@pytest.mark.parametrize("cut", [np.s_[:1, :1], np.s_[:64, :64], np.s_[:63, 5:38], np.s_[:64, :64, 1]], ids=str)
+def test_files_are_integer_and_decode(codecs, photo, cut):
+    codec, _ = codecs
+    picture = photo[cut]
+    data = codec.compress(picture)
+    header, _ = container.unpack(data)
+    assert header.entropy_mode == EntropyMode.INTEGER
+    assert header.parameters_checksum != 0
+    assert header.bits_fingerprint == codec.weights.bits_fingerprint(integer=True)
+    expected = SymbolOrder.WAVEFRONT if codec.model.is_autoregressive else SymbolOrder.RASTER
+    assert header.symbol_order == expected
+    decoded = codec.decompress(data)
+    assert decoded.shape == picture.shape
+    if picture.size > 1000:
+        assert metrics.psnr(decoded, picture) > 12  # small, briefly trained networks
+
+
+def test_threads_change_nothing(codecs, photo, monkeypatch):
+    codec, _ = codecs
+    monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 3)
+    monkeypatch.setattr("jaxcompress.codec.strings.LANES_FROM", 128)
+    data = [codec._compress(photo, "jxc", threads=threads) for threads in (1, 2)]
+    assert data[0] == data[1]
+    header, strings = container.unpack(data[0])
+    assert len(strings) == 10
+    how = {"order": header.symbol_order, "checksum": header.parameters_checksum}
+    latents = codec._coders[EntropyMode.INTEGER]
+    found = [latents.decode(strings, (8, 8), header.chunk_size, threads=threads, **how) for threads in (1, 2)]
+    np.testing.assert_array_equal(*found)
+    assert np.abs(found[0]).max() > 1
+
+
+def test_latents_are_the_encoder_s(codecs, photo):
+    # Rounded around means that the networks give for these very latents.
+    codec, _ = codecs
+    header, strings = container.unpack(codec.compress(photo[:64, :64]))
+    latents = codec._coders[EntropyMode.INTEGER]
+    y, z = latents.analyse(photo[:64, :64].astype(np.float32) / 255)
+    y_hat = latents.decode(strings, (4, 4), header.chunk_size, order=header.symbol_order, threads=1)
+    evaluator = IntegerEvaluator(codec.weights.integer, form="int8")
+    found = evaluator.hyper_synthesis(np.rint(z - latents._medians))
+    if codec.model.is_autoregressive:
+        found = evaluator.context_parameters(y_hat, found)
+    means = np.float32(0) if found.means is None else found.means / np.float32(64)
+    np.testing.assert_array_equal(y_hat, np.rint(y - means) + means)
+
+
+def test_one_codec_decodes_both_modes(codecs, photo):
+    codec, plain = codecs
+    picture = photo[:64, :64]
+    as_float = Codec(codec.weights, entropy="float").compress(picture)
+    assert as_float == plain.compress(picture)
+    header, _ = container.unpack(as_float)
+    assert header.entropy_mode == EntropyMode.FLOAT
+    assert header.parameters_checksum == 0
+    assert header.bits_fingerprint == codec.weights.bits_fingerprint() != codec.weights.bits_fingerprint(integer=True)
+    np.testing.assert_array_equal(codec.decompress(as_float), plain.decompress(as_float))
+    data = codec.compress(picture)
+    assert data != as_float
+    assert Codec(codec.weights, entropy="integer").compress(picture) == data
+    np.testing.assert_array_equal(Codec(codec.weights, entropy="float").decompress(data), codec.decompress(data))
+
+
+def test_compressai_s_strings_stay_float(codecs, photo):
+    codec, plain = codecs
+    x = photo[None, :64, :64].astype(np.float32) / 255
+    strings, shape = codec.compress_strings(x)
+    assert strings == plain.compress_strings(x)[0]
+    np.testing.assert_array_equal(codec.decompress_strings(strings, shape), plain.decompress_strings(strings, shape))
+    data = codec.compress(photo[:64, :64], format="compressai")
+    assert data == plain.compress(photo[:64, :64], format="compressai")
+    np.testing.assert_array_equal(codec.decompress(data), plain.decompress(data))
+
+
+@pytest.mark.parametrize("architecture", ["mbt2018-mean", "mbt2018"])
+def test_wide_pictures_have_chunks(architecture, integer_weights_of, photo):
+    codec = Codec(integer_weights_of(architecture))
+    wide = np.tile(photo[:40], (1, 15, 1))
+    data = codec.compress(wide)
+    header, strings = container.unpack(data)
+    assert header.chunk_size == (4, 64)
+    assert len(strings) == 3
+    assert metrics.psnr(codec.decompress(data), wide) > 15
+
+
+def test_unknown_modes_and_modes_without_networks_raise(golden_of):
+    weights = golden_of("mbt2018-mean").weights
+    with pytest.raises(ValueError, match="entropy is 'exact'; expected 'integer' or 'float'"):
+        Codec(weights, entropy="exact")
+    with pytest.raises(ValueError, match=r"no integer networks: make them with jaxcompress.integer.quantize_entropy"):
+        Codec(weights, entropy="integer")
+
+
+# ---------------------------------------------------------------- files that do not belong here
+
+
+def test_files_need_the_networks_they_were_written_with(codecs, photo):
+    codec, plain = codecs
+    data = codec.compress(photo[:64, :64])
+    with pytest.raises(WeightsMismatchError, match=r"integer networks, which the weights at hand lack.*quantize_ent"):
+        plain.decompress(data)
+    for part in ("hyper_synthesis", "context") if codec.model.is_autoregressive else ("hyper_synthesis",):
+        other = Codec(changed(codec.weights, part))
+        with pytest.raises(WeightsMismatchError, match=r"was written with other weights .*give the matching ones"):
+            other.decompress(data)
+
+
+def test_networks_that_were_trained_may_differ(codec, photo):
+    # In integer mode neither the float networks nor the medians decide anything.
+    params = dict(codec.weights.params)
+    params["h_s"] = {
+        **params["h_s"],
+        "0": {"kernel": params["h_s"]["0"]["kernel"] * 2, "bias": params["h_s"]["0"]["bias"]},
+    }
+    data = codec.compress(photo[:64, :64])
+    other = Codec(dataclasses.replace(codec.weights, params=params))
+    np.testing.assert_array_equal(other.decompress(data), codec.decompress(data))
+
+
+def test_another_checksum_is_told(codecs, photo):
+    codec, _ = codecs
+    data = codec.compress(photo[:64, :64])
+    checksum = container.unpack(data)[0].parameters_checksum
+    for other in (0, checksum ^ 1):
+        with pytest.raises(BitstreamError, match=r"give other tables .*run `jaxcompress verify`"):
+            codec.decompress(repack(data, parameters_checksum=other))
+
+
+def test_a_device_that_computes_otherwise_never_gives_a_picture(codecs, photo, monkeypatch):
+    codec, _ = codecs
+    data = codec.compress(photo[:64, :64])
+    exact = IntegerEvaluator.hyper_synthesis
+
+    def one_off(evaluator, z_symbols):
+        found = exact(evaluator, z_symbols)
+        if isinstance(found, np.ndarray):
+            off = found.copy()
+            off[-1, -1, -1] += 1
+            return off
+        indexes, means = found
+        off = np.array(indexes if means is None else means)
+        off[-1, -1, -1] += 1
+        return found._replace(indexes=off) if means is None else found._replace(means=off)
+
+    monkeypatch.setattr(IntegerEvaluator, "hyper_synthesis", one_off)
+    with pytest.raises(BitstreamError, match="verify"):
+        codec.decompress(data)
+
+
+# ---------------------------------------------------------------- damage
+
+
+def test_damaged_strings_raise_or_decode(codecs, photo):
+    codec, _ = codecs
+    data = codec.compress(photo[:64, :64])
+    cases = [repack(data, strings) for strings in damaged_strings(data, 40)]
+    refused = sum(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases)
+    assert refused >= 0.95 * len(cases)
+
+
+def test_damage_that_the_checksum_does_not_see_raises_or_decodes(codecs, photo, monkeypatch):
+    # Whoever makes a file can make the checksum fit. Symbols of z may be anything then, and so may tables and means.
+    codec, _ = codecs
+    data = codec.compress(photo[:64, :64])
+    monkeypatch.setattr(IntegerHyperprior, "checksum", lambda *_: 0)
+    cases = [repack(data, strings, parameters_checksum=0) for strings in damaged_strings(data, 40, seed=1)]
+    refused = sum(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases)
+    assert refused >= 0.8 * len(cases)
+
+
+def test_a_model_without_a_hyperprior_tells_of_damage(golden_of, photo):
+    codec = golden_of("bmshj2018-factorized").codec
+    data = codec.compress(photo[:64, :64])
+    cases = [repack(data, strings) for strings in damaged_strings(data, 40)]
+    assert sum(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases) >= 0.95 * len(cases)
+
+
+@pytest.mark.parametrize("value", [2.0**27 - 200, -(2.0**27) + 200, 1000.0, -128.0])
+def test_symbols_of_z_beyond_8_bits_decode(codecs, value):
+    codec, _ = codecs
+    latents = codec._coders[EntropyMode.INTEGER]
+    rng = np.random.default_rng(0)
+    y = rng.normal(0, 5, (4, 4, codec.weights.m)).astype(np.float32)
+    z = np.full((1, 1, codec.weights.n), value, np.float32)
+    strings, checksum = latents.encode(y, z, (4, 4), native=True, threads=1)
+    decode = functools.partial(latents.decode, strings, (4, 4), (4, 4), order=latents.native_order, threads=1)
+    y_hat = decode(checksum=checksum)
+    assert np.abs(y_hat - y).max() <= 0.5 + 1e-3
