@@ -206,7 +206,7 @@ def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums, seen: list[np.nda
     kernel, bias = _effective(layer, signal) / sums.steps, layer.bias / sums.steps
     exact = [sample / signal.steps for sample in seen]
     inputs = [np.clip(np.floor(sample + 0.5), *signal.range) for sample in exact]
-    rounded = _rounded_kernel(kernel, layer.factor**2, moments(inputs, len(kernel)))
+    rounded = _rounded_kernel(kernel, layer.factor**2, inputs)
     # Rounding of weights, and of signals (small negative ones above all, which become 0), leaves outputs' means alone.
     bias = bias + _mean(exact) @ kernel.sum((0, 1)) - _mean(inputs) @ rounded.sum((0, 1))
     # Where pictures are far beyond the range, so would be what makes up for it.
@@ -230,14 +230,18 @@ def _mean(samples: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([sample.reshape(-1, sample.shape[-1]) for sample in samples]).mean(0, dtype=np.float64)
 
 
-def _rounded_kernel(kernel: np.ndarray, phases: int, seen: np.ndarray) -> np.ndarray:
+def _rounded_kernel(kernel: np.ndarray, phases: int, inputs: list[np.ndarray]) -> np.ndarray:
     """Whole numbers for a kernel `[k, k, in, out]`; taps that a phase or a mask leaves out stay 0."""
     flat = kernel.reshape(-1, kernel.shape[-1])
-    rounded = np.zeros_like(flat)
+    used = flat.any(-1)
+    seen = moments(inputs, len(kernel), used)
+    kept = flat[used]
+    rounded = np.zeros_like(kept)
     for phase in range(phases):
-        used = np.flatnonzero(flat[:, phase::phases].any(-1))
-        if not len(used):
-            continue
-        weights = round_weights(flat[used, phase::phases], seen[np.ix_(used, used)], _LARGEST_WEIGHT)
-        rounded[used, phase::phases] = weights
-    return rounded.reshape(kernel.shape)
+        weights = kept[:, phase::phases]
+        rows = np.flatnonzero(weights.any(-1))
+        if len(rows):
+            rounded[rows, phase::phases] = round_weights(weights[rows], seen[np.ix_(rows, rows)], _LARGEST_WEIGHT)
+    whole = np.zeros_like(flat)
+    whole[used] = rounded
+    return whole.reshape(kernel.shape)

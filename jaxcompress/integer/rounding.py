@@ -3,28 +3,30 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.linalg
 
 # Of the mean of the moments' diagonal, added to it: inputs vary in ways that were not met, too.
 _DAMPING = 0.01
 _BLOCK = 128
 
 
-def moments(inputs: Sequence[np.ndarray], size: int) -> np.ndarray:
+def moments(inputs: Sequence[np.ndarray], size: int, used: np.ndarray) -> np.ndarray:
     """Second moments of what the taps of a kernel see.
 
     Args:
         inputs: arrays `[h, w, in]`.
         size: side of the kernel.
+        used: bool `[size * size * in]`, of which taps and inputs.
 
     Returns:
-        float64 `[size * size * in, size * size * in]`, the mean of products of every two.
+        float64 `[U, U]`, the mean of products of every two that are used.
     """
     total, count = np.zeros(()), 0
     for signal in inputs:
         if min(signal.shape[:2]) < size:  # no tap lies inside at every place, so some have to see the margin
             signal = np.pad(signal, ((size // 2, size // 2), (size // 2, size // 2), (0, 0)))
         windows = np.lib.stride_tricks.sliding_window_view(signal, (size, size), axis=(0, 1))  # [h', w', in, k, k]
-        seen = windows.transpose(0, 1, 3, 4, 2).reshape(-1, size * size * signal.shape[-1]).astype(np.float32)
+        seen = windows.transpose(0, 1, 3, 4, 2).reshape(-1, len(used))[:, used].astype(np.float32)
         total = total + seen.T @ seen
         count += len(seen)
     return np.asarray(total, np.float64) / count
@@ -46,7 +48,7 @@ def round_weights(weights: np.ndarray, seen: np.ndarray, largest: int) -> np.nda
     """
     damped = seen + np.eye(len(seen)) * (_DAMPING * np.trace(seen) / len(seen) + 1e-9)
     # Row j tells how an error of input j is best made up for by the inputs after it.
-    factor = np.linalg.cholesky(np.linalg.inv(damped)).T
+    factor = _inverse_root(damped)
     weights, rounded = weights.copy(), np.empty_like(weights)
     for begin in range(0, len(weights), _BLOCK):
         end = min(begin + _BLOCK, len(weights))
@@ -57,3 +59,9 @@ def round_weights(weights: np.ndarray, seen: np.ndarray, largest: int) -> np.nda
             weights[j + 1 : end] -= factor[j, j + 1 : end, None] * errors[j - begin]
         weights[end:] -= factor[begin:end, end:].T @ errors
     return rounded
+
+
+def _inverse_root(a: np.ndarray) -> np.ndarray:
+    """The upper triangular u for which u^T u is the inverse of a positive definite matrix."""
+    upper = scipy.linalg.cholesky(a[::-1, ::-1], lower=True)[::-1, ::-1]  # upper upper^T = a
+    return scipy.linalg.solve_triangular(upper, np.eye(len(a)))
