@@ -15,7 +15,7 @@ import pytest
 from jaxcompress import Codec, Weights
 from jaxcompress.convert import from_pytorch
 from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
-from jaxcompress.integer.network import LEAKY_RANGE, SYMBOL_RANGE
+from jaxcompress.integer.layer import LEAKY_RANGE, SYMBOL_RANGE
 from jaxcompress.models import ARCHITECTURES
 
 # A folder with the complete recordings may be named here; the one in the repository leaves out what is large.

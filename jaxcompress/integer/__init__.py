@@ -1,8 +1,9 @@
 """Entropy-parameter networks in exact integer arithmetic, so that streams decode on every device."""
 
 from jaxcompress.integer.evaluate import FORMS, IntegerEvaluator, Parameters, default_form
+from jaxcompress.integer.layer import IntegerLayer
 from jaxcompress.integer.linear import UnsupportedNetworkError
-from jaxcompress.integer.network import IntegerLayer, IntegerNetworks
+from jaxcompress.integer.network import IntegerNetworks
 from jaxcompress.integer.quantize import quantize_entropy
 
 __all__ = [

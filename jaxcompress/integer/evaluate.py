@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcompress.integer.network import MEAN_LIMIT, SYMBOL_RANGE, IntegerLayer, IntegerNetworks
+from jaxcompress.integer.layer import SYMBOL_RANGE, IntegerLayer
+from jaxcompress.integer.network import MEAN_LIMIT, IntegerNetworks
 from jaxcompress.ops import pixel_shuffle
 
 FORMS = ("float32", "int8", "bfloat16")

@@ -1,28 +1,12 @@
-"""The networks that choose tables and means, in integers: what they are made of, and the proof that no sum overflows.
-
-Weights are int8, one scale for each output; signals are integers of 8 bits; sums are int32 and never round, so the
-order of summation cannot matter. Between layers a sum is shifted right, by a number of its own for each output, and
-clamped.
-`docs/integer.md` writes out the arithmetic.
-"""
+"""The networks that choose tables and means, in integers: how their layers follow each other, and their arrays."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-SYMBOL_RANGE = (-128, 127)
-"""Of symbols of z, and of latents that the context sees: what lies beyond counts as the end."""
-
-LEAKY_RANGE = (-8, 247)
-"""Of what leaves a layer with leaky ReLU, whose negative side is a hundredth as wide."""
-
-RELU_RANGE = (0, 255)
-"""Of what leaves a layer with ReLU."""
-
-RANGES = {"relu": RELU_RANGE, "leaky": LEAKY_RANGE}
-"""By activation; what has none is not clamped."""
+from jaxcompress.integer.layer import SYMBOL_RANGE, IntegerLayer
 
 SCALE_BITS = 12
 """Scales are compared with thresholds in units of 2^-12."""
@@ -36,127 +20,11 @@ MEAN_LIMIT = 2**21
 SYMBOL_LIMIT = 2**15
 """The largest symbol of y. So a latent in 64ths is below 2^24, exact in float32."""
 
-FLOAT32_LIMIT = 2**24
-"""Integers up to here are exact in float32, and so are sums of products that stay below, in any order."""
-
-LARGEST_SIZE = 21
-"""Of the side of a kernel, so that sums over the taps of one input stay below that."""
-
-SUM_LIMIT = 2**30
-"""No sum of a network reaches it, so that a rounding term more stays in int32."""
-
 SIDE_LIMIT = 2**29
 """Of side information, and of what a context adds to it."""
 
 LATENT_SHIFT_LIMIT = 30
 """Of latents in 64ths."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class IntegerLayer:
-    """A convolution of stride 1 whose channels may then be shuffled into space, and what happens to its sums.
-
-    A transposed convolution of stride 2 is one, too: its four phases are channels.
-
-    Attributes:
-        kernel: int8 `[k, k, in, out]`, k odd.
-        bias: int32 `[out]`.
-        shift: int8 `[out]`, how far sums are shifted right (left where negative).
-        factor: sides grow by it, while channels become `out / factor ** 2`.
-        activation: "relu", "leaky", or "none".
-        tap_bias: int32 `[k, k, out]`, added where the tap lies inside the picture; or None. What the medians of z add.
-        input_range: the least and the greatest input.
-
-    Raises:
-        ValueError: arrays that do not fit each other, or sums that could overflow.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    shift: np.ndarray
-    factor: int = 1
-    activation: str = "none"
-    tap_bias: np.ndarray | None = None
-    input_range: tuple[int, int] = LEAKY_RANGE
-
-    def __post_init__(self):
-        """Takes copies that nobody can change, and checks them."""
-        for name in ("kernel", "bias", "shift", "tap_bias"):
-            if (array := getattr(self, name)) is not None:
-                array = np.array(array)
-                array.setflags(write=False)
-                object.__setattr__(self, name, array)
-        self._check()
-
-    def _check(self) -> None:
-        outputs = self.kernel.shape[-1]
-        expected = {
-            "kernel": (np.int8, self.kernel.shape),
-            "bias": (np.int32, (outputs,)),
-            "shift": (np.int8, (outputs,)),
-        }
-        if self.tap_bias is not None:
-            expected["tap_bias"] = (np.int32, (*self.kernel.shape[:2], outputs))
-        for name, (dtype, shape) in expected.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
-                raise ValueError(f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {shape}")
-        if self.kernel.ndim != 4 or self.kernel.shape[0] != self.kernel.shape[1] or self.kernel.shape[0] % 2 == 0:
-            raise ValueError(f"kernel has shape {self.kernel.shape}; expected [k, k, in, out] with k odd")
-        if self.kernel.shape[0] > LARGEST_SIZE:
-            raise ValueError(f"kernel has shape {self.kernel.shape}; expected sides of at most {LARGEST_SIZE}")
-        if outputs % self.factor**2:
-            raise ValueError(f"{outputs} channels cannot be shuffled by a factor of {self.factor}")
-        if self.activation not in ("relu", "leaky", "none"):
-            raise ValueError(f"activation is {self.activation!r}; expected 'relu', 'leaky' or 'none'")
-        shift = self.shift.astype(np.int64)
-        if shift.min(initial=0) < -16 or shift.max(initial=0) > 30:
-            raise ValueError(f"shifts go from {shift.min()} to {shift.max()}; expected -16 to 30")
-        largest = self.bound() << np.maximum(-shift, 0)
-        if largest.max(initial=0) >= SUM_LIMIT:
-            raise ValueError(f"sums could reach {largest.max()}, where {SUM_LIMIT} is too much for int32")
-
-    def bound(self) -> np.ndarray:
-        """int64 `[out]`: no sum of this output is larger, whatever the inputs."""
-        constant = np.abs(self.bias.astype(np.int64))
-        if self.tap_bias is not None:
-            constant = constant + np.abs(self.tap_bias.astype(np.int64)).sum((0, 1))
-        return self.largest_input * np.abs(self.kernel.astype(np.int64)).sum((0, 1, 2)) + constant
-
-    def output_bound(self) -> np.ndarray:
-        """int64 `[out]`: likewise of what is shifted and not clamped."""
-        shift = self.shift.astype(np.int64)
-        return ((self.bound() << np.maximum(-shift, 0)) >> np.maximum(shift, 0)) + 1
-
-    @property
-    def largest_input(self) -> int:
-        """The largest absolute value of an input."""
-        return max(map(abs, self.input_range))
-
-    @property
-    def output_range(self) -> tuple[int, int] | None:
-        """The least and the greatest output, or None for outputs that are not clamped."""
-        return RANGES.get(self.activation)
-
-    def input_parts(self, *, by_tap: bool) -> list[slice]:
-        """Groups of input channels whose sums stay exact in float32, over all taps or over each.
-
-        Mostly there is one.
-        """
-        sizes = self.largest_input * np.abs(self.kernel.astype(np.int64))  # [k, k, in, out]
-        sizes = sizes.reshape(-1, *sizes.shape[2:]) if by_tap else sizes.sum((0, 1))[None]
-        return list(_parts(sizes))
-
-
-def _parts(sizes: np.ndarray) -> Iterator[slice]:
-    """Ranges of the middle axis over which sums stay below the limit of float32."""
-    begin, total = 0, np.zeros(sizes[:, 0].shape, np.int64)
-    for i in range(sizes.shape[1]):
-        if (total + sizes[:, i]).max(initial=0) >= FLOAT32_LIMIT:
-            yield slice(begin, i)
-            begin, total = i, np.zeros_like(total)
-        total = total + sizes[:, i]
-    yield slice(begin, sizes.shape[1])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

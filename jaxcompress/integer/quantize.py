@@ -10,15 +10,9 @@ import numpy as np
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer.calibrate import Signals, signals_of_pictures
 from jaxcompress.integer.drawn import drawn_pictures
+from jaxcompress.integer.layer import RANGES, SYMBOL_RANGE, IntegerLayer
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks, UnsupportedNetworkError, linear_networks
-from jaxcompress.integer.network import (
-    MEAN_BITS,
-    RANGES,
-    SCALE_BITS,
-    SYMBOL_RANGE,
-    IntegerLayer,
-    IntegerNetworks,
-)
+from jaxcompress.integer.network import MEAN_BITS, SCALE_BITS, IntegerNetworks
 from jaxcompress.integer.rounding import moments, round_weights
 from jaxcompress.models import CompressionModel
 
@@ -233,7 +227,7 @@ def _mean(samples: list[np.ndarray]) -> np.ndarray:
 def _rounded_kernel(kernel: np.ndarray, phases: int, inputs: list[np.ndarray]) -> np.ndarray:
     """Whole numbers for a kernel `[k, k, in, out]`; taps that a phase or a mask leaves out stay 0."""
     flat = kernel.reshape(-1, kernel.shape[-1])
-    used = flat.any(-1)
+    used = np.asarray(flat.any(-1))
     seen = moments(inputs, len(kernel), used)
     kept = flat[used]
     rounded = np.zeros_like(kept)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerLayer, IntegerNetworks
-from jaxcompress.integer.network import LEAKY_RANGE, RELU_RANGE, SYMBOL_RANGE
+from jaxcompress.integer.layer import LEAKY_RANGE, RELU_RANGE, SYMBOL_RANGE
 
 
 def half_up(x, shift):

@@ -5,7 +5,7 @@ import pytest
 
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerLayer, IntegerNetworks
-from jaxcompress.integer.network import LEAKY_RANGE, SYMBOL_RANGE
+from jaxcompress.integer.layer import LEAKY_RANGE, SYMBOL_RANGE
 
 
 def make_layer(**changes):
