@@ -12,7 +12,6 @@ from jaxcompress.layers import Conv, ConvTranspose, MaskedConv, Sequential, SubP
 from jaxcompress.models import CompressionModel, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.ops import pixel_shuffle
 
-
 # What a model computes besides its networks.
 _METHODS = ("hyper_synthesis", "gaussian_parameters", "position_parameters")
 
