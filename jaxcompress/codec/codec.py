@@ -12,6 +12,7 @@ from jaxcompress.codec import compressai_format, container
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
+from jaxcompress.codec.pixels import checked_picture, crop, pad, to_float
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import Padding, centered_padding
 from jaxcompress.weights import Weights, check_weights
@@ -83,7 +84,7 @@ class Codec:
         return self._compress(image, format, icc_profile, threads=_PROCESSORS)
 
     def _compress(self, image: np.ndarray, format: str, icc_profile: bytes = b"", *, threads: int) -> bytes:
-        image = _checked_picture(image)
+        image = checked_picture(image)
         if format == "jxc":
             return self._compress_jxc(image, icc_profile, threads)
         if format == "compressai":
@@ -120,7 +121,7 @@ class Codec:
             )
         padding = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
         x_hat = self.decompress_strings([[string] for string in strings], header.shape)[0]
-        return (_crop(x_hat, padding) * 255).astype(np.uint8)  # truncated, as CompressAI does
+        return (crop(x_hat, padding) * 255).astype(np.uint8)  # truncated, as CompressAI does
 
     def compress_batch(self, images: Sequence[np.ndarray], *, format: str = "jxc") -> list[bytes]:
         """Codes several pictures, of any sizes, on all processors: `compress` of each, in order.
@@ -187,7 +188,7 @@ class Codec:
         """
         height, width = image.shape[:2]
         padding = centered_padding(height, width, self.model.stride)
-        return self._latents.analyse(_pad(_to_float(image), padding))
+        return self._latents.analyse(pad(to_float(image), padding))
 
     def _decompress_jxc(self, header: container.Header, strings: list[CodedString], threads: int) -> np.ndarray:
         self.check_header(header)
@@ -202,7 +203,7 @@ class Codec:
             checksum=header.parameters_checksum,
         )
         x_hat = latents.synthesise(y_hat)
-        pixels = _crop(x_hat, Padding(*header.padding)) * 255
+        pixels = crop(x_hat, Padding(*header.padding)) * 255
         if header.channels == 1:
             pixels = pixels.mean(axis=-1)
         return np.rint(pixels).astype(np.uint8)
@@ -231,7 +232,7 @@ class Codec:
             raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
         height, width = image.shape[:2]
         padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
-        strings, shape = self.compress_strings(_pad(_to_float(image), padding)[None])
+        strings, shape = self.compress_strings(pad(to_float(image), padding)[None])
         metadata = self.weights.metadata
         quality, metric = metadata.get("quality"), metadata.get("metric")
         if not isinstance(quality, int) or not isinstance(metric, str):
@@ -313,32 +314,3 @@ def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:
     if entropy == "integer":
         weights.require_integer()
     return EntropyMode[entropy.upper()]
-
-
-def _checked_picture(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
-    if (
-        image.dtype != np.uint8
-        or image.ndim not in (2, 3)
-        or (image.ndim == 3 and image.shape[2] != 3)
-        or not image.size
-    ):
-        raise ValueError(
-            f"the picture is {image.dtype} of shape {image.shape}; expected uint8 [H, W, 3] or [H, W]: "
-            f"jaxcompress.codec.read_picture(file).pixels is that"
-        )
-    return image
-
-
-def _to_float(image: np.ndarray) -> np.ndarray:
-    """uint8 picture, colour or grey, to float32 `[H, W, 3]` in [0, 1]."""
-    x = image.astype(np.float32) / np.float32(255)
-    return np.repeat(x[..., None], 3, axis=-1) if x.ndim == 2 else x
-
-
-def _pad(x: np.ndarray, padding: Padding) -> np.ndarray:
-    return np.pad(x, ((padding.top, padding.bottom), (padding.left, padding.right), (0, 0)))
-
-
-def _crop(x: np.ndarray, padding: Padding) -> np.ndarray:
-    return x[padding.top : x.shape[0] - padding.bottom, padding.left : x.shape[1] - padding.right]

@@ -31,15 +31,19 @@ def signals_of_pictures(
     found = Signals([[] for _ in networks.hyper_synthesis], [[] for _ in networks.context])
     params = jax.device_put(params)
     for picture in pictures:
-        y, z = _analyse(model, params, picture)
-        z_hat = jnp.rint(z - medians) + medians
-        *hidden, side = _run(networks.hyper_synthesis, z_hat)
-        _keep(found.hyper_synthesis, [z_hat - medians, *hidden])
-        if networks.context:
-            # Rounded alone, without the mean: near enough, and known for all positions at once.
-            y_hat = jnp.rint(y)
-            _keep(found.context, [y_hat, *_run(networks.context, y_hat, side)[:-1]])
+        keep_signals(found, networks, medians, *_analyse(model, params, picture))
     return found
+
+
+def keep_signals(found: Signals, networks: LinearNetworks, medians: np.ndarray, y: jax.Array, z: jax.Array) -> None:
+    """Adds what enters each layer while latents `[1, h, w, C]` of a picture are coded."""
+    z_hat = jnp.rint(z - medians) + medians
+    *hidden, side = _run(networks.hyper_synthesis, z_hat)
+    _keep(found.hyper_synthesis, [z_hat - medians, *hidden])
+    if networks.context:
+        # Rounded alone, without the mean: near enough, and known for all positions at once.
+        y_hat = jnp.rint(y)
+        _keep(found.context, [y_hat, *_run(networks.context, y_hat, side)[:-1]])
 
 
 def _analyse(model: CompressionModel, params: Any, picture: np.ndarray) -> tuple[Any, Any]:

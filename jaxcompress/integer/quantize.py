@@ -67,10 +67,6 @@ def quantize_entropy(
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
     pictures = itertools.chain(drawn_pictures(), map(_checked_picture, images))
     signals = signals_of_pictures(model, weights.params, networks, medians, pictures)
-    if not all(np.isfinite(signal).all() for layers in signals for seen in layers for signal in seen):
-        raise UnsupportedNetworkError(
-            "networks whose signals are not finite cannot become integer: a picture overflows"
-        )
     scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
     thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
     integer = _quantize(networks, signals, margin, medians.astype(np.float64), thresholds, weights.m)
@@ -127,6 +123,8 @@ def _quantize(
         units = np.maximum(units, _reach(layer, signal) / _LARGEST_SUM)
         return _rounded(layer, signal, _sums(_finest(layer, signal), units), seen)
 
+    if not all(np.isfinite(sample).all() for part in signals for seen in part for sample in seen):
+        raise UnsupportedNetworkError("the networks' signals are not finite: sums overflow while pictures are coded")
     *hidden, last = networks.hyper_synthesis
     hyper, signal = hide(hidden, signals.hyper_synthesis, _Signal(np.ones(len(medians)), SYMBOL_RANGE, medians))
     if not networks.context:

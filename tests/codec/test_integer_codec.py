@@ -5,15 +5,15 @@ import functools
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.numpy
 
-from jaxcompress import Codec, metrics
+from jaxcompress import Codec, load, metrics
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
 from jaxcompress.codec.container import EntropyMode, SymbolOrder
 from jaxcompress.codec.parameters import IntegerHyperprior
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import ARCHITECTURES
-
-FLOAT_ADVICE = "floating-point"
 
 
 @pytest.fixture(scope="module", params=[name for name in ARCHITECTURES if "factorized" not in name])
@@ -44,7 +44,7 @@ def repack(data, strings=None, **changes):
 
 
 def damaged_strings(data, count, seed=0):
-    """Strings of a file with one of them damaged in turn: bits flipped, bytes replaced, cut off, or noise."""
+    """Strings of a file with one of them damaged in turn: by a bit, by noise, or cut off."""
     _, strings = container.unpack(data)
     rng = np.random.default_rng(seed)
     for i, string in enumerate(strings):
@@ -68,7 +68,7 @@ def decoded_or_refused(codec, data, shape):
     try:
         picture = codec.decompress(data)
     except BitstreamError as error:
-        advice = FLOAT_ADVICE in str(error)
+        advice = "floating-point" in str(error)
     else:
         assert picture.shape == shape
         return False
@@ -119,7 +119,7 @@ def test_latents_are_the_encoder_s(codecs, photo):
     found = evaluator.hyper_synthesis(np.rint(z - latents._medians))
     if codec.model.is_autoregressive:
         found = evaluator.context_parameters(y_hat, found)
-    means = np.float32(0) if found.means is None else found.means / np.float32(64)
+    means = np.float32(0) if found.means is None else found.means.astype(np.float32) / np.float32(64)
     np.testing.assert_array_equal(y_hat, np.rint(y - means) + means)
 
 
@@ -264,3 +264,65 @@ def test_symbols_of_z_beyond_8_bits_decode(codecs, value):
     decode = functools.partial(latents.decode, strings, (4, 4), (4, 4), order=latents.native_order, threads=1)
     y_hat = decode(checksum=checksum)
     assert np.abs(y_hat - y).max() <= 0.5 + 1e-3
+
+
+# ---------------------------------------------------------------- weights files
+
+
+def test_weights_files_keep_the_networks(integer_weights_of, tmp_path):
+    for architecture in ("bmshj2018-hyperprior", "mbt2018"):
+        weights = integer_weights_of(architecture)
+        weights.save(tmp_path / architecture)
+        loaded = load(tmp_path / architecture)
+        assert loaded.fingerprints() == weights.fingerprints()
+        assert len(loaded.fingerprints()) == 3
+        arrays, expected = loaded.integer.arrays(), weights.integer.arrays()
+        assert arrays.keys() == expected.keys()
+        for name, array in expected.items():
+            assert arrays[name].dtype == array.dtype
+            np.testing.assert_array_equal(arrays[name], array)
+
+
+def tampered(tensors, change):
+    return {**tensors, **change} if isinstance(change, dict) else {k: v for k, v in tensors.items() if change not in k}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"integer/hyper_synthesis/0/bias": None}, "fingerprints differ"),
+        ({"integer/thresholds": None}, "fingerprints differ"),
+        ({"integer/latent_shifts": None}, "fingerprints differ"),
+        ("integer/", "fingerprints differ"),
+        ("integer/hyper_synthesis/1/shift", "lack the array 'hyper_synthesis/1/shift'"),
+        ("integer/context/2", "a last layer has the activation leaky"),
+        ("integer/context", "a context needs latent_shifts"),
+        ({"integer/surplus": np.zeros(1, np.int8)}, "no place for surplus"),
+        ({"integer/channels": np.zeros(0, np.int32)}, "index 0 is out of bounds"),
+        ({"integer/hyper_synthesis/0/form": np.int32([1, 2, -128, 127])}, "a layer of 32 inputs .* follows one of 128"),
+        ({"integer/hyper_synthesis/0/form": np.int32([3, 2, -128, 127])}, "which is no form of a layer"),
+        ({"integer/hyper_synthesis/0/form": np.int32([2, 2, -1, 1])}, r"a first layer takes inputs in .-1, 1."),
+    ],
+    ids=str,
+)
+def test_weights_files_with_other_networks_are_refused(change, message, integer_weights_of, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    integer_weights_of("mbt2018").save(path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if isinstance(change, dict):
+        change = {name: tensors[name] + tensors[name].dtype.type(1) if a is None else a for name, a in change.items()}
+    safetensors.numpy.save_file(tampered(tensors, change), path, metadata)
+    with pytest.raises(ValueError, match=f"does not hold usable weights: .*{message}"):
+        load(path)
+
+
+def test_networks_of_another_model_are_refused(integer_weights_of, golden_of):
+    networks = integer_weights_of("mbt2018").integer
+    for architecture in ("mbt2018-mean", "cheng2020-anchor"):
+        weights = dataclasses.replace(golden_of(architecture).weights, integer=networks)
+        with pytest.raises(ValueError, match=rf"integer networks have .*; {architecture} expects"):
+            Codec(weights)
+    with pytest.raises(ValueError, match="bmshj2018-factorized has no networks that choose tables"):
+        Codec(dataclasses.replace(golden_of("bmshj2018-factorized").weights, integer=networks))
