@@ -93,8 +93,12 @@ def load_weights(path: str, *, integer: bool = False):
 
     if path.endswith(PYTORCH_SUFFIXES):
         from jaxcompress import convert
+        from jaxcompress.integer import quantize_entropy
 
-        return convert.from_pytorch(path, integer=integer)
+        found = convert.from_pytorch(path, integer=False)
+        if integer and found.model().has_hyperprior:
+            found = quantize_entropy(found, progress=sys.stderr.isatty())
+        return found
     return weights.load(path)
 
 

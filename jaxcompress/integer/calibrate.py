@@ -1,6 +1,6 @@
 """Signals that networks are quantized for: what enters each layer while pictures are coded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -25,13 +25,19 @@ class Signals(NamedTuple):
 
 
 def signals_of_pictures(
-    model: CompressionModel, params: Any, networks: LinearNetworks, medians: np.ndarray, pictures: Iterable[np.ndarray]
+    model: CompressionModel,
+    params: Any,
+    networks: LinearNetworks,
+    medians: np.ndarray,
+    pictures: Iterable[np.ndarray],
+    step: Callable[[], Any],
 ) -> Signals:
-    """Codes pictures, uint8 `[H, W, 3]`, and keeps what enters each layer."""
+    """Codes pictures, uint8 `[H, W, 3]`, and keeps what enters each layer; calls `step` after each."""
     found = Signals([[] for _ in networks.hyper_synthesis], [[] for _ in networks.context])
     params = jax.device_put(params)
     for picture in pictures:
         keep_signals(found, networks, medians, *_analyse(model, params, picture))
+        step()
     return found
 
 

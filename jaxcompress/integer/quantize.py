@@ -1,11 +1,11 @@
 """From trained weights to integer networks, without training: `quantize_entropy`."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer.calibrate import Signals, signals_of_pictures
@@ -36,6 +36,7 @@ def quantize_entropy(
     *,
     margin: float = 1.5,
     model: CompressionModel | None = None,
+    progress: bool = False,
 ) -> "Weights":
     """Gives weights the integer networks that their streams are to be coded with.
 
@@ -48,6 +49,7 @@ def quantize_entropy(
         images: uint8 `[H, W, 3]`. None are needed; a few help where what is to be coded is unlike photographs.
         margin: room beyond the largest signals met, at least 1: what lies beyond is clipped, and costs rate.
         model: the module the parameters belong to, if it is none of `jaxcompress.models`.
+        progress: show a bar on standard error.
 
     Returns:
         The weights with `integer` set.
@@ -65,11 +67,13 @@ def quantize_entropy(
     model = model or weights.model()
     networks = linear_networks(model, weights.params)
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
-    pictures = itertools.chain(drawn_pictures(), map(_checked_picture, images))
-    signals = signals_of_pictures(model, weights.params, networks, medians, pictures)
+    pictures = [*drawn_pictures(), *map(_checked_picture, images)]
     scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
     thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
-    integer = _quantize(networks, signals, margin, medians.astype(np.float64), thresholds, weights.m)
+    layers = len(networks.hyper_synthesis) + len(networks.context)
+    with tqdm(total=len(pictures) + layers, desc="integer networks", leave=False, disable=not progress) as bar:
+        signals = signals_of_pictures(model, weights.params, networks, medians, pictures, bar.update)
+        integer = _quantize(networks, signals, margin, medians.astype(np.float64), thresholds, weights.m, bar.update)
     return dataclasses.replace(weights, integer=integer)
 
 
@@ -104,15 +108,21 @@ def _quantize(
     medians: np.ndarray,
     thresholds: np.ndarray,
     channels: int,
+    step: Callable[[], Any] = lambda: None,
 ) -> IntegerNetworks:
-    """Chooses steps layer after layer, and rounds weights."""
+    """Chooses steps layer after layer, and rounds weights; calls `step` after each."""
+
+    def rounded(*of_layer: Any) -> IntegerLayer:
+        layer = _rounded(*of_layer)
+        step()
+        return layer
 
     def hide(layers: Sequence[LinearLayer], seen: list[list[np.ndarray]], signal: _Signal, least: Any = 0):
         """Hidden layers, and what leaves them; no sum of the first counts in less than `least`."""
         made = []
         for layer, inputs, outputs in zip(layers, seen, seen[1:], strict=False):
             sums, steps = _hidden_sums(layer, signal, margin * _largest(outputs), least)
-            made.append(_rounded(layer, signal, sums, inputs))
+            made.append(rounded(layer, signal, sums, inputs))
             signal, least = _Signal(steps, RANGES[layer.activation]), 0
         return made, signal
 
@@ -121,7 +131,7 @@ def _quantize(
         units = np.where(np.arange(count) < channels, 2.0**-SCALE_BITS, 2.0**-MEAN_BITS)
         # Coarser only where weights are so large that an output could leave int32.
         units = np.maximum(units, _reach(layer, signal) / _LARGEST_SUM)
-        return _rounded(layer, signal, _sums(_finest(layer, signal), units), seen)
+        return rounded(layer, signal, _sums(_finest(layer, signal), units), seen)
 
     if not all(np.isfinite(sample).all() for part in signals for seen in part for sample in seen):
         raise UnsupportedNetworkError("the networks' signals are not finite: sums overflow while pictures are coded")
@@ -142,7 +152,7 @@ def _quantize(
     sums = _sums(_finest(last, signal), steps)
     last = last._replace(bias=last.bias + context[0].bias * steps)
     context[0] = dataclasses.replace(context[0], bias=np.zeros_like(context[0].bias))
-    hyper.append(_rounded(last, signal, sums, signals.hyper_synthesis[-1]))
+    hyper.append(rounded(last, signal, sums, signals.hyper_synthesis[-1]))
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
 
 
