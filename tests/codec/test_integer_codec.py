@@ -16,7 +16,14 @@ from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import ARCHITECTURES
 
 
-@pytest.fixture(scope="module", params=[name for name in ARCHITECTURES if "factorized" not in name])
+# Whose transforms take long to compile; what they are does not matter here.
+SLOW = ("cheng2020-anchor", "cheng2020-attn")
+HYPERPRIORS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ARCHITECTURES if "factorized" not in name
+]
+
+
+@pytest.fixture(scope="module", params=HYPERPRIORS)
 def codecs(request, golden_of, integer_weights_of):
     """A codec of weights with integer networks, and one of the same weights without them."""
     return Codec(integer_weights_of(request.param)), golden_of(request.param).codec

@@ -10,8 +10,9 @@ from jaxcompress.codec.strings import to_symbols
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerLayer, IntegerNetworks, UnsupportedNetworkError
 from jaxcompress.integer.calibrate import Signals, keep_signals
+from jaxcompress.integer.layer import RANGES, SUM_LIMIT, SYMBOL_RANGE
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks
-from jaxcompress.integer.network import RANGES, SIDE_LIMIT, SUM_LIMIT, SYMBOL_RANGE
+from jaxcompress.integer.network import SIDE_LIMIT
 from jaxcompress.integer.quantize import _quantize
 
 TABLES = build_gaussian_tables(default_scale_table())
@@ -267,8 +268,8 @@ def check_cases(seed, count, forms):
 
 
 def test_extreme_networks_and_inputs():
-    made, refused = check_cases(seed=0, count=300, forms=["float32"])
-    assert made == 60
+    made, refused = check_cases(seed=0, count=100, forms=["float32"])
+    assert made == 20
     assert refused < made
 
 
