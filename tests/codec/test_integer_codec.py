@@ -15,7 +15,6 @@ from jaxcompress.codec.parameters import IntegerHyperprior
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import ARCHITECTURES
 
-
 # Whose transforms take long to compile; what they are does not matter here.
 SLOW = ("cheng2020-anchor", "cheng2020-attn")
 HYPERPRIORS = [
