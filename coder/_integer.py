@@ -27,7 +27,7 @@ class IntegerContextModel:
     - Of the last sums, ``v = round(sums, output_shifts)``, or ``sums << -shift`` where a shift is negative, the first M
       give the tables: as many thresholds as are less than v is the index. The others, clamped to +-2^21, are means in
       64ths.
-    - Symbols are ``y - mean / 64`` in float32, rounded half to even and clamped to +-2^15. The decoded latent is
+    - Symbols are ``y - mean / 64`` in float32, rounded half to even. The decoded latent is
       ``y_int = 64 symbol + mean``.
 
     Nothing overflows 32 bits: the constructor finds the largest sums that weights allow. So streams and latents are the
@@ -114,8 +114,8 @@ class IntegerContextModel:
             The stream.
 
         Raises:
-            ValueError: shapes that do not fit, side information of another dtype or beyond its bound, a latent that is
-                not finite, or a symbol too far from its table's values.
+            ValueError: shapes that do not fit, side information of another dtype or beyond its bound, a latent beyond
+                2^15 in magnitude or not a number, or a symbol too far from its table's values.
         """
         return self.encode_batch([y], [side], tables, order=order, threads=threads)[0]
 
@@ -182,7 +182,7 @@ class IntegerContextModel:
         """Indexes and means of a decoded latent, as coding it has them.
 
         Args:
-            y_hat: ``[h, w, M]``, taken as float32: multiples of 1/64, at most 2^16 in magnitude.
+            y_hat: ``[h, w, M]``, taken as float32: multiples of 1/64, at most 98304 in magnitude.
             side: int32 ``[h, w, X_0]``, side information, at most 2^29 in magnitude.
             threads: how many may work at most.
 

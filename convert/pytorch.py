@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxcompress.convert.state_dict import from_state_dict, to_state_dict
 from jaxcompress.files import write_file
-from jaxcompress.integer import quantize_entropy
+from jaxcompress.integer import UnsupportedNetworkError, quantize_entropy
 from jaxcompress.weights import Weights
 
 # Where training programs put the state_dict in a checkpoint that holds more.
@@ -37,6 +37,7 @@ def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None,
     Raises:
         FileNotFoundError: there is no such file.
         ImportError: PyTorch is missing.
+        UnsupportedNetworkError: it has no integer networks, see `integer.quantize_entropy`.
         ValueError: it is no checkpoint, or keys are unknown, missing or of a wrong shape (the error names them).
     """
     torch = _import_torch()
@@ -53,7 +54,12 @@ def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None,
     if name := _PUBLISHED_NAME.match(path.name):
         known |= {"quality": int(name["quality"]), "metric": "ms-ssim" if "ms-ssim" in name["stem"] else "mse"}
     weights = from_state_dict(arrays, metadata={**known, **(metadata or {})})
-    return quantize_entropy(weights) if integer and weights.model().has_hyperprior else weights
+    if not integer or not weights.model().has_hyperprior:
+        return weights
+    try:
+        return quantize_entropy(weights)
+    except UnsupportedNetworkError as error:
+        raise UnsupportedNetworkError(f"{path}: {error}. With integer=False it converts without them") from error
 
 
 def to_pytorch(weights: Weights, path: str | Path, *, overwrite: bool = False) -> None:

@@ -131,8 +131,9 @@ class Weights:
         """
         if self.integer is None:
             raise ValueError(
-                f"the weights of {self.architecture} have no integer networks: make them with "
-                f"jaxcompress.integer.quantize_entropy, or code with entropy='float'"
+                f"the weights of {self.architecture} have no integer networks. `jaxcompress convert` and "
+                f"jaxcompress.integer.quantize_entropy make them for models with a hyperprior; "
+                f"entropy='float' needs none"
             )
         return self.integer
 

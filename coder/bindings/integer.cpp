@@ -34,7 +34,8 @@ std::shared_ptr<IntegerContextModel> make_model(const Array<std::int8_t>& contex
                                                 const std::vector<Array<std::uint8_t>>& hidden_shifts,
                                                 const std::vector<Layer>& layers,
                                                 const Array<std::int8_t>& output_shifts,
-                                                const Array<std::int32_t>& thresholds, const std::optional<std::string>& isa) {
+                                                const Array<std::int32_t>& thresholds,
+                                                const std::optional<std::string>& isa) {
   check_context_kernel(context_kernel);
   if (hidden_shifts.size() != layers.size()) {
     throw std::invalid_argument(concat("there are hidden_shifts for ", hidden_shifts.size(), " layers but ",

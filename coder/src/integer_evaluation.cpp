@@ -10,15 +10,15 @@
 namespace jaxcompress {
 namespace {
 
-[[noreturn]] void throw_not_finite(const Position& position, std::size_t channel, float y) {
+[[noreturn]] void throw_not_codable(const Position& position, std::size_t channel, float y) {
   throw std::invalid_argument(concat("the latent at row ", position.row, ", column ", position.column, ", channel ",
                                      channel, " of picture ", position.picture, " is ", y,
-                                     ", expected a finite number; the input or the weights are not sound"));
+                                     ", expected at most 2^15 in magnitude; the input or the weights are not sound"));
 }
 
 [[noreturn]] void throw_too_large(const Position& position, std::size_t channel, std::int32_t symbol) {
   throw StreamError(concat("the symbol at row ", position.row, ", column ", position.column, ", channel ", channel,
-                           " is ", symbol, ", beyond +-2^15; the stream is damaged, or was not written with this model"));
+                           " is ", symbol, ", beyond +-2^16; the stream is damaged, or was not written with this model"));
 }
 
 }  // namespace
@@ -67,13 +67,13 @@ void IntegerEvaluation::activate(std::size_t stage, std::size_t i, const Positio
 
 void IntegerEvaluation::encode(const Position& position, Range channels, std::span<const float> y,
                                const std::int32_t* outputs, std::span<std::int32_t> symbols) {
-  constexpr float most = kMostSymbol;
+  constexpr float most = kMostInput;
   std::vector<std::int32_t> latent(model.channels());
   model.find_means(outputs, channels, latent.data());
   for (std::size_t c = channels.begin; c < channels.end; ++c) {
-    if (!std::isfinite(y[c])) throw_not_finite(position, c, y[c]);
+    if (!(std::abs(y[c]) <= most)) throw_not_codable(position, c, y[c]);
     const float residual = y[c] - static_cast<float>(latent[c]) / kUnit;
-    symbols[c] = static_cast<std::int32_t>(round_half_even(std::clamp(residual, -most, most)));
+    symbols[c] = static_cast<std::int32_t>(round_half_even(residual));
     latent[c] += kUnit * symbols[c];
   }
   model.see(channels, latent.data(), grids[position.picture].latent(position));

@@ -18,6 +18,12 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("input", help="checkpoint (.pth, .pth.tar, .pt) or weights (.safetensors)")
     parser.add_argument("output", help="the other of the two")
+    parser.add_argument(
+        "--entropy",
+        choices=("integer", "float"),
+        default="integer",
+        help="make the integer networks by which .jxc files decode everywhere, or leave them out (default: integer)",
+    )
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing output file")
 
 
@@ -32,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
 
     from jaxcompress import convert
 
-    weights = common.load_weights(args.input, integer=True)
+    weights = common.load_weights(args.input, integer=args.entropy == "integer")
     if kinds[1] == "pytorch":
         convert.to_pytorch(weights, args.output, overwrite=args.force)
     else:

@@ -33,7 +33,8 @@ def add_parser(commands: Any) -> None:
         "--entropy",
         choices=("integer", "float"),
         help="arithmetic that a .jxc file depends on: exact integers, for files that decode on every device, or the "
-        "floating-point networks as they were trained (default: integer; CompressAI's files are always float)",
+        "floating-point networks as they were trained (default: integer, for models with a hyperprior; CompressAI's "
+        "files are always float)",
     )
     parser.add_argument(
         "--quality",
@@ -72,8 +73,7 @@ def run(args: argparse.Namespace) -> None:
     weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
     named = {"quality": args.quality, "metric": args.metric}
     metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}
-    entropy = "float" if args.format == "compressai" else args.entropy or _default_entropy(args, weights)
-    codec = common.make_codec(dataclasses.replace(weights, metadata=metadata), entropy=entropy)
+    codec = common.make_codec(dataclasses.replace(weights, metadata=metadata), entropy=_entropy(args, weights))
     pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
     if args.format == "compressai" and pixels.ndim == 2:
         pixels = pixels[..., None].repeat(3, axis=-1)
@@ -86,15 +86,17 @@ def run(args: argparse.Namespace) -> None:
     common.report(f"{output}: {width} x {height} pixels, {len(data):,} bytes, {bpp:.4f} bpp", output=output)
 
 
-def _default_entropy(args: argparse.Namespace, weights) -> str | None:
-    """None where there is no choice: a model without a hyperprior."""
-    if weights.integer is None and weights.model().has_hyperprior:
+def _entropy(args: argparse.Namespace, weights) -> str | None:
+    """None for the default, which is integer but for models without a hyperprior."""
+    if args.format == "compressai":
+        return "float"
+    if args.entropy != "float" and weights.integer is None and weights.model().has_hyperprior:
         raise ValueError(
             f"{args.weights} has no integer networks, without which a file may decode only where it was written: give "
             f"weights that `jaxcompress convert` made of a checkpoint, make the networks with "
             f"jaxcompress.integer.quantize_entropy, or give --entropy float"
         )
-    return None
+    return args.entropy
 
 
 def _colour(text: str) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs it."""
-    paths = [file for path in args.paths for file in _files(path)]
+    paths = list(dict.fromkeys(file for path in args.paths for file in _files(path)))
     if not paths:
         raise ValueError(f"there are no pictures and no .jxc files in {', '.join(args.paths)}")
     if min(args.threads) < 1:
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             threads=sorted(set(args.threads)),
             step=lambda source, way: bar.set_postfix_str(f"{Path(source).name}: {way}"),
         )
-    if len(report.skipped) == len(set(paths)):
+    if len(report.skipped) == len(paths):
         path, why = next(iter(report.skipped.items()))
         raise ValueError(f"nothing was left to verify: {path}: {why}")
     for path, why in report.skipped.items():

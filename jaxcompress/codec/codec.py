@@ -212,8 +212,8 @@ class Codec:
         """Raises WeightsMismatchError or BitstreamError unless a `.jxc` file was written with these weights."""
         if header.entropy_mode not in self._coders:
             raise WeightsMismatchError(
-                "the file was coded with integer networks, which the weights at hand lack: give the weights it was "
-                "written with, or make the networks (jaxcompress.integer.quantize_entropy)"
+                "the file was coded with integer networks, which the weights at hand lack: give the weights that it "
+                "was written with"
             )
         fingerprints = self._bits_fingerprints[header.entropy_mode], self._synthesis_fingerprint
         mine = (self.weights.architecture, self.weights.n, self.weights.m, *fingerprints)

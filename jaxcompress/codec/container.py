@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jaxcompress.codec.errors import BitstreamError
 
 MAGIC = b"\x8aJXC"
-VERSION = 1
+VERSION = 2
 MAX_PIXELS = 2**29
 
 _START = struct.Struct("<4sHI")  # magic, version, header length
@@ -166,7 +166,8 @@ def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[C
         raise BitstreamError(f"the file is cut off: {len(data)} bytes are shorter than any .jxc file")
     _, version, header_length = _START.unpack_from(data)
     if version != VERSION:
-        raise BitstreamError(f"the file has .jxc version {version}, this program reads version {VERSION}: update it")
+        then = "update it" if version > VERSION else "code the picture again"
+        raise BitstreamError(f"the file has .jxc version {version}, this program reads version {VERSION}: {then}")
     if zlib.crc32(data[: -_CRC.size]) != _CRC.unpack_from(data, len(data) - _CRC.size)[0]:
         raise BitstreamError("the file is damaged or cut off: its CRC-32 does not match its content")
     # From here on the file is as somebody wrote it, which is no reason to trust it.
@@ -244,5 +245,7 @@ def _check(header: Header, max_pixels: int) -> None:
         raise BitstreamError(
             f"the file has {header.channels} channels of {header.bit_depth} bits; this program reads 1 or 3 of 8"
         )
+    if header.entropy_mode == EntropyMode.FLOAT and header.parameters_checksum:
+        raise BitstreamError(f"the file has a checksum of parameters, {header.parameters_checksum}, in a mode without")
     if not all(header.chunk_size):
         raise BitstreamError(f"the file's chunks are {header.chunk_size[0]} x {header.chunk_size[1]} latents")

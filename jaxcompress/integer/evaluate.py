@@ -26,9 +26,9 @@ from jaxcompress.ops import pixel_shuffle
 FORMS = ("float32", "int8", "bfloat16")
 
 
-def default_form() -> str:
-    """The fastest form on the device that JAX computes on."""
-    return {"cpu": "float32", "tpu": "bfloat16"}.get(jax.default_backend(), "int8")
+def default_form(platform: str | None = None) -> str:
+    """The fastest form on "cpu", "gpu" (or its maker's name) or "tpu"; if not given on JAX's default device."""
+    return {"cpu": "float32", "tpu": "bfloat16"}.get(platform or jax.default_backend(), "int8")
 
 
 class Parameters(NamedTuple):
@@ -56,7 +56,8 @@ class IntegerEvaluator:
     """
 
     def __init__(self, networks: IntegerNetworks, *, form: str | None = None, device: jax.Device | None = None):
-        form = form or default_form()
+        thresholds = jax.device_put(networks.thresholds, device)
+        form = form or default_form(thresholds.devices().pop().platform)
         if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
         self._networks = networks
@@ -64,7 +65,7 @@ class IntegerEvaluator:
         self._context_plan = tuple(_plan(layer, form) for layer in networks.context)
         self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis], device)
         self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context], device)
-        self._thresholds = jax.device_put(networks.thresholds, device)
+        self._thresholds = thresholds
 
     def hyper_synthesis(self, z_symbols: np.ndarray) -> Any:
         """What z tells of y.

@@ -28,6 +28,9 @@ FLOAT32_LIMIT = 2**24
 LARGEST_SIZE = 21
 """Of the side of a kernel, so that sums over the taps of one input stay below that."""
 
+LARGEST_FACTOR = 16
+"""Of a shuffle."""
+
 SUM_LIMIT = 2**30
 """No sum of a network reaches it, so that a rounding term more stays in int32."""
 
@@ -83,9 +86,13 @@ class IntegerLayer:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {shape}")
         if self.kernel.ndim != 4 or self.kernel.shape[0] != self.kernel.shape[1] or self.kernel.shape[0] % 2 == 0:
             raise ValueError(f"kernel has shape {self.kernel.shape}; expected [k, k, in, out] with k odd")
-        if self.kernel.shape[0] > LARGEST_SIZE:
-            raise ValueError(f"kernel has shape {self.kernel.shape}; expected sides of at most {LARGEST_SIZE}")
-        if outputs % self.factor**2:
+        if self.kernel.shape[0] > LARGEST_SIZE or 0 in self.kernel.shape:
+            raise ValueError(
+                f"kernel has shape {self.kernel.shape}; expected channels, and sides of at most {LARGEST_SIZE}"
+            )
+        if self.input_range not in (SYMBOL_RANGE, *RANGES.values()):
+            raise ValueError(f"inputs lie in {self.input_range}; expected one of {(SYMBOL_RANGE, *RANGES.values())}")
+        if self.factor not in range(1, LARGEST_FACTOR + 1) or outputs % self.factor**2:
             raise ValueError(f"{outputs} channels cannot be shuffled by a factor of {self.factor}")
         if self.activation not in ("relu", "leaky", "none"):
             raise ValueError(f"activation is {self.activation!r}; expected 'relu', 'leaky' or 'none'")
@@ -107,6 +114,11 @@ class IntegerLayer:
         """int64 `[out]`: likewise of what is shifted and not clamped."""
         shift = self.shift.astype(np.int64)
         return ((self.bound() << np.maximum(-shift, 0)) >> np.maximum(shift, 0)) + 1
+
+    @property
+    def outputs(self) -> int:
+        """Channels, after the shuffle."""
+        return self.kernel.shape[-1] // self.factor**2
 
     @property
     def largest_input(self) -> int:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcompress.integer.layer import LARGEST_SIZE
 from jaxcompress.layers import Conv, ConvTranspose, MaskedConv, Sequential, SubPixelConv, leaky_relu
 from jaxcompress.models import CompressionModel, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.ops import pixel_shuffle
@@ -78,7 +79,9 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     bound = model.bind({"params": params})
     layers = _chain(bound.h_s, params["h_s"])
     if not isinstance(model, JointAutoregressive):
-        # Thresholds are positive, so a ReLU at the end changes nothing.
+        if layers[-1].activation != "none" and isinstance(model, MeanScaleHyperprior):
+            raise UnsupportedNetworkError("h_s ends in an activation, which means would have to go through")
+        # Thresholds are positive, so a ReLU at the end changes no index.
         return LinearNetworks([*layers[:-1], layers[-1]._replace(activation="none")], [])
     if type(bound.context_prediction) is not MaskedConv or bound.context_prediction.kind != "A":
         kind = type(bound.context_prediction).__name__
@@ -112,6 +115,8 @@ def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:
     found: list[LinearLayer] = []
     for i, layer in enumerate(network.layers):
         if str(i) in params:
+            if found and found[-1].activation == "none":
+                raise UnsupportedNetworkError(f"layer {i} is {layer}; expected ReLU or leaky ReLU between convolutions")
             found.append(_convolution(layer(), params[str(i)]))
         elif found and found[-1].activation == "none" and layer in (jax.nn.relu, leaky_relu):
             found[-1] = found[-1]._replace(activation="relu" if layer is jax.nn.relu else "leaky")
@@ -131,7 +136,10 @@ def _convolution(layer: Any, params: Mapping[str, Any]) -> LinearLayer:
 
 
 def _conv(params: Mapping[str, Any]) -> LinearLayer:
-    return LinearLayer(np.asarray(params["kernel"], np.float64), np.asarray(params["bias"], np.float64))
+    kernel = np.asarray(params["kernel"], np.float64)
+    if len(kernel) > LARGEST_SIZE:
+        raise UnsupportedNetworkError(f"a kernel has shape {kernel.shape}; expected sides of at most {LARGEST_SIZE}")
+    return LinearLayer(kernel, np.asarray(params["bias"], np.float64))
 
 
 def _phases(transposed: LinearLayer) -> LinearLayer:

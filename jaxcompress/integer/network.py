@@ -17,9 +17,6 @@ MEAN_BITS = 6
 MEAN_LIMIT = 2**21
 """The largest mean, in units of that grid."""
 
-SYMBOL_LIMIT = 2**15
-"""The largest symbol of y. So a latent in 64ths is below 2^24, exact in float32."""
-
 SIDE_LIMIT = 2**29
 """Of side information, and of what a context adds to it."""
 
@@ -54,8 +51,11 @@ class IntegerNetworks:
                 array = np.array(array)
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
-        if self.thresholds.dtype != np.int32 or self.thresholds.ndim != 1 or (np.diff(self.thresholds) <= 0).any():
-            raise ValueError(f"thresholds are {self.thresholds!r}; expected ascending int32 numbers")
+        if self.thresholds.dtype != np.int32 or self.thresholds.ndim != 1:
+            raise ValueError(f"thresholds are {self.thresholds.dtype} {self.thresholds.shape}; expected int32 [R - 1]")
+        if (falls := np.flatnonzero(np.diff(self.thresholds.astype(np.int64)) <= 0)).size:
+            pair = self.thresholds[falls[0] : falls[0] + 2].tolist()
+            raise ValueError(f"threshold {falls[0] + 1} does not lie above the one before: {pair}")
         if len(self.thresholds) > 255:
             raise ValueError(f"there are {len(self.thresholds)} thresholds; expected at most 255")
         if bool(self.context) != (self.latent_shifts is not None):
@@ -64,8 +64,8 @@ class IntegerNetworks:
             raise ValueError("there are no layers of hyper_synthesis")
         for layers in (self.hyper_synthesis, self.context):
             _check_chain(layers)
-        outputs = (self.context or self.hyper_synthesis)[-1].kernel.shape[-1]
-        if outputs not in (self.channels, 2 * self.channels):
+        outputs = (self.context or self.hyper_synthesis)[-1].outputs
+        if outputs != 2 * self.channels and (self.context or outputs != self.channels):
             raise ValueError(
                 f"there are {outputs} outputs; expected scales, and means if any, of {self.channels} latents"
             )
@@ -77,7 +77,12 @@ class IntegerNetworks:
         shifts = np.asarray(self.latent_shifts)
         inputs = first.kernel.shape[2:3]
         if shifts.dtype != np.uint8 or shifts.shape != inputs or shifts.max(initial=0) > LATENT_SHIFT_LIMIT:
-            raise ValueError(f"latent_shifts are {shifts!r}; expected uint8 {inputs} up to {LATENT_SHIFT_LIMIT}")
+            raise ValueError(
+                f"latent_shifts are {shifts.dtype} {shifts.shape}, up to {shifts.max(initial=0)}; expected uint8 "
+                f"{inputs}, up to {LATENT_SHIFT_LIMIT}"
+            )
+        if len(self.context) < 2:
+            raise ValueError("the context is a single layer; expected 1x1 layers after it")
         if inputs != (self.channels,):
             raise ValueError(f"the context sees {inputs[0]} channels of latents; expected {self.channels}")
         size, seen = len(first.kernel), len(first.kernel) ** 2 // 2
@@ -120,7 +125,7 @@ class IntegerNetworks:
             parts = {part: _layers(arrays, part) for part in _PARTS}
             networks = cls(
                 thresholds=arrays["thresholds"],
-                channels=int(arrays["channels"][0]),
+                channels=_numbers(arrays, "channels", 1)[0],
                 latent_shifts=arrays.get("latent_shifts"),
                 **parts,
             )
@@ -141,7 +146,7 @@ def _check_chain(layers: tuple[IntegerLayer, ...]) -> None:
     if layers and layers[-1].output_range is not None:
         raise ValueError(f"a last layer has the activation {layers[-1].activation}; expected none")
     for before, layer in itertools.pairwise(layers):
-        channels = before.kernel.shape[-1] // before.factor**2
+        channels = before.outputs
         if layer.kernel.shape[2] != channels or layer.input_range != before.output_range:
             raise ValueError(
                 f"a layer of {layer.kernel.shape[2]} inputs in {layer.input_range} follows one of {channels} outputs "
@@ -162,10 +167,9 @@ def _layers(arrays: Mapping[str, np.ndarray], part: str) -> tuple[IntegerLayer, 
 
 
 def _layer(arrays: Mapping[str, np.ndarray], prefix: str) -> IntegerLayer:
-    form = arrays[prefix + "form"]
-    if form.shape != (4,) or form[0] not in (1, 2) or form[1] not in range(len(_ACTIVATIONS)):
-        raise ValueError(f"{prefix}form is {form}, which is no form of a layer")
-    factor, activation, low, high = form.tolist()
+    factor, activation, low, high = _numbers(arrays, prefix + "form", 4)
+    if activation not in range(len(_ACTIVATIONS)):
+        raise ValueError(f"{prefix}form has activation {activation}; expected 0 to {len(_ACTIVATIONS) - 1}")
     return IntegerLayer(
         arrays[prefix + "kernel"],
         arrays[prefix + "bias"],
@@ -175,3 +179,10 @@ def _layer(arrays: Mapping[str, np.ndarray], prefix: str) -> IntegerLayer:
         arrays.get(prefix + "tap_bias"),
         (low, high),
     )
+
+
+def _numbers(arrays: Mapping[str, np.ndarray], name: str, count: int) -> list[int]:
+    array = arrays[name]
+    if array.dtype != np.int32 or array.shape != (count,):
+        raise ValueError(f"{name} is {array.dtype} {array.shape}; expected int32 ({count},)")
+    return array.tolist()

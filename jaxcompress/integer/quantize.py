@@ -63,21 +63,26 @@ def quantize_entropy(
     with the requantization by shifts alone.
     """
     if not 1 <= margin < np.inf:
-        raise ValueError(f"margin is {margin!r}; expected at least 1")
+        raise ValueError(f"margin is {margin!r}; expected a finite number of at least 1")
     model = model or weights.model()
     networks = linear_networks(model, weights.params)
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
     pictures = [*drawn_pictures(), *map(_checked_picture, images)]
     scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
     thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
+    options = margin, medians.astype(np.float64), thresholds, weights.m
     layers = len(networks.hyper_synthesis) + len(networks.context)
     with tqdm(total=len(pictures) + layers, desc="integer networks", leave=False, disable=not progress) as bar:
         signals = signals_of_pictures(model, weights.params, networks, medians, pictures, bar.update)
-        integer = _quantize(networks, signals, margin, medians.astype(np.float64), thresholds, weights.m, bar.update)
+        try:
+            integer = _quantize(networks, signals, *options, bar.update)
+        except ValueError as error:  # such as tables whose scales lie too close
+            raise UnsupportedNetworkError(f"there is no integer twin of the networks: {error}") from error
     return dataclasses.replace(weights, integer=integer)
 
 
 def _checked_picture(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"a picture to quantize for is {image.dtype} {image.shape}; expected uint8 [H, W, 3]")
     return image
@@ -127,8 +132,8 @@ def _quantize(
         return made, signal
 
     def end(layer: LinearLayer, seen: list[np.ndarray], signal: _Signal) -> IntegerLayer:
-        count = layer.kernel.shape[-1]
-        units = np.where(np.arange(count) < channels, 2.0**-SCALE_BITS, 2.0**-MEAN_BITS)
+        outputs = np.arange(layer.kernel.shape[-1]) // layer.factor**2  # before the shuffle
+        units = np.where(outputs < channels, 2.0**-SCALE_BITS, 2.0**-MEAN_BITS)
         # Coarser only where weights are so large that an output could leave int32.
         units = np.maximum(units, _reach(layer, signal) / _LARGEST_SUM)
         return rounded(layer, signal, _sums(_finest(layer, signal), units), seen)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.linalg
 
 # Of the mean of the moments' diagonal, added to it: inputs vary in ways that were not met, too.
 _DAMPING = 0.01
@@ -63,5 +62,7 @@ def round_weights(weights: np.ndarray, seen: np.ndarray, largest: int) -> np.nda
 
 def _inverse_root(a: np.ndarray) -> np.ndarray:
     """The upper triangular u for which u^T u is the inverse of a positive definite matrix."""
+    import scipy.linalg  # not needed to code pictures, and slow to load
+
     upper = scipy.linalg.cholesky(a[::-1, ::-1], lower=True)[::-1, ::-1]  # upper upper^T = a
     return scipy.linalg.solve_triangular(upper, np.eye(len(a)))

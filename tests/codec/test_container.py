@@ -39,7 +39,7 @@ def resealed(data: bytes) -> bytes:
 
 def test_the_bytes_are_those_of_the_specification():
     header = (
-        b"\x8aJXC\x01\x00" + struct.pack("<I", 89) + b"\x01\x00\x0cmbt2018-mean"
+        b"\x8aJXC\x02\x00" + struct.pack("<I", 89) + b"\x01\x00\x0cmbt2018-mean"
         + struct.pack("<HHIIBB", 64, 96, 75, 101, 3, 8) + struct.pack("<HHHH", 13, 14, 26, 27)
         + bytes.fromhex("0123456789abcdef") + bytes.fromhex("fedcba9876543210")
         + struct.pack("<II", 0x12345678, 0)
@@ -94,7 +94,7 @@ def test_fields_that_make_no_picture_are_refused(change, message):
 @pytest.mark.parametrize(
     ("offset", "value", "message"),
     [
-        (4, 2, "version 2"),
+        (4, 3, "version 3.*update"),
         (10, 2, "does not know"),
         (11, 2, "does not know"),
         (12, 255, "malformed"),

@@ -29,7 +29,7 @@ def make_layer(**changes):
         ({"shift": np.full(4, -16, np.int8), "bias": np.full(4, 2**15, np.int32)}, "too much for int32"),
         ({"bias": np.full(4, 2**30, np.int32)}, "sums could reach"),
         ({"activation": "gdn"}, "activation is 'gdn'"),
-        ({"kernel": np.ones((23, 23, 2, 4), np.int8)}, "expected sides of at most 21"),
+        ({"kernel": np.ones((23, 23, 2, 4), np.int8)}, "sides of at most 21"),
         ({"factor": 3}, "4 channels cannot be shuffled by a factor of 3"),
         ({"tap_bias": np.zeros((3, 3, 3), np.int32)}, "tap_bias is int32 .3, 3, 3."),
     ],
@@ -45,7 +45,7 @@ def test_layers_that_do_not_follow_each_other_raise():
         IntegerNetworks((make_layer(), make_layer()), thresholds, 2)
     with pytest.raises(ValueError, match="there are 4 outputs; expected scales"):
         IntegerNetworks((make_layer(),), thresholds, 3)
-    with pytest.raises(ValueError, match="expected ascending"):
+    with pytest.raises(ValueError, match="threshold 1 does not lie above the one before"):
         IntegerNetworks((make_layer(),), thresholds[::-1], 2)
     with pytest.raises(ValueError, match="256 thresholds; expected at most 255"):
         IntegerNetworks((make_layer(),), np.arange(256, dtype=np.int32), 2)
@@ -79,7 +79,7 @@ def make_context(first=None, second=None, side=None, **changes):
     [
         ({"latent_shifts": None}, "a context needs latent_shifts"),
         ({"latent_shifts": np.zeros(2, np.int32)}, "latent_shifts are .*expected uint8"),
-        ({"latent_shifts": np.zeros(3, np.uint8)}, r"expected uint8 .2,. up to 30"),
+        ({"latent_shifts": np.zeros(3, np.uint8)}, r"expected uint8 .2,., up to 30"),
         ({"latent_shifts": np.full(2, 31, np.uint8)}, "up to 30"),
         ({"first": {"kernel": np.ones((3, 3, 2, 4), np.int8)}}, "sees latents that are not decoded before it"),
         ({"first": {"kernel": np.zeros((1, 1, 2, 4), np.int8)}}, "sees latents that are not decoded before it"),
@@ -101,6 +101,9 @@ def make_context(first=None, second=None, side=None, **changes):
             },
             "side information has 5 channels",
         ),
+        ({"thresholds": np.array([2**31 - 1, -(2**31)], np.int32)}, "threshold 1 does not lie above"),
+        ({"channels": 4, "latent_shifts": np.zeros(4, np.uint8)}, "there are 4 outputs"),
+        ({"context": (), "latent_shifts": None, "channels": 3}, "there are 4 outputs"),
         (
             {
                 "second": {

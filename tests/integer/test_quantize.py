@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from jaxcompress import Codec, Weights
+from jaxcompress import Codec, Weights, load
 from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerEvaluator, UnsupportedNetworkError, drawn, quantize_entropy
-from jaxcompress.layers import Conv, ConvTranspose, Sequential, leaky_relu
+from jaxcompress.layers import Conv, ConvTranspose, Sequential, SubPixelConv, leaky_relu
 from jaxcompress.models import ARCHITECTURES, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
 from jaxcompress.train.validation import export
 from jaxcompress.weights import expected_params
@@ -87,7 +87,7 @@ def test_pictures_are_taken_into_account(golden_of):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"margin": 0.99}, "margin is 0.99; expected at least 1"),
+        ({"margin": 0.99}, "margin is 0.99; expected a finite number"),
         ({"margin": float("nan")}, "margin is nan"),
         ({"margin": float("inf")}, "margin is inf"),
         ({"images": [np.zeros((4, 4, 3), np.float32)]}, r"float32 .4, 4, 3.; expected uint8 .H, W, 3."),
@@ -155,6 +155,33 @@ class EndsWithActivation(JointAutoregressive):
         return Sequential((*super().make_h_s().layers, leaky_relu))
 
 
+class MeansThroughRelu(MeanScaleHyperprior):
+    def make_h_s(self):
+        return Sequential((*super().make_h_s().layers, nn.relu))
+
+
+class TwoInOne(ScaleHyperprior):
+    def make_h_s(self):
+        return Sequential(
+            (partial(SubPixelConv, self.n, 4), partial(Conv, 8, 3, 1), nn.relu, partial(Conv, self.m, 3, 1))
+        )
+
+
+class WideKernel(ScaleHyperprior):
+    def make_h_s(self):
+        return Sequential((partial(SubPixelConv, self.n, 4), nn.relu, partial(Conv, self.m, 23, 1)))
+
+
+class EndsWithShuffle(MeanScaleHyperprior):
+    def make_h_s(self):
+        return Sequential((partial(SubPixelConv, 6, 2), leaky_relu, partial(SubPixelConv, 2 * self.m, 2)))
+
+
+class ShufflesByFour(MeanScaleHyperprior):
+    def make_h_s(self):
+        return Sequential((partial(SubPixelConv, 6, 4), leaky_relu, partial(Conv, 2 * self.m, 3, 1)))
+
+
 def random_params(model, seed=0, gain=1.0):
     """Parameters of any model without compiling anything: random kernels that keep signals as large as they are."""
     rng = np.random.default_rng(seed)
@@ -187,6 +214,9 @@ def random_params(model, seed=0, gain=1.0):
         (PlainReluParameters, "other activations than leaky ReLU"),
         (WideParameters, "no chain of two or more 1x1 layers"),
         (OneLayerParameters, "no chain of two or more 1x1 layers"),
+        (MeansThroughRelu, "h_s ends in an activation"),
+        (TwoInOne, "layer 1 is .*expected ReLU or leaky ReLU between"),
+        (WideKernel, "expected sides of at most 21"),
         (EndsWithActivation, "the last layer of h_s is no plain convolution"),
     ],
 )
@@ -226,6 +256,18 @@ def test_models_of_one_s_own_may_be_quantized(photo):
     assert weights.integer is not None
     codec = Codec(weights, model=model)
     assert codec.decompress(codec.compress(photo[:64, :64])).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("kind", [EndsWithShuffle, ShufflesByFour])
+def test_shuffles_anywhere_are_quantized_saved_and_coded(kind, photo, tmp_path):
+    model = kind(n=4, m=4)
+    export("own", model, random_params(model)).save(tmp_path / "w.safetensors")
+    codec = Codec(load(tmp_path / "w.safetensors", model=model), model=model)
+    picture = photo[:64, :64]
+    assert codec.decompress(codec.compress(picture)).shape == picture.shape
+    (indexes, means), (found, found_means) = parameters(codec, picture)
+    assert np.abs(found.astype(int) - indexes).mean() < 1
+    np.testing.assert_allclose(found_means, means, atol=0.2)
 
 
 # ---------------------------------------------------------------- full size

@@ -15,7 +15,8 @@ inline constexpr std::int32_t kUnit = 64;
 // The largest magnitudes of side information, of means, and of symbols.
 inline constexpr std::int32_t kMostSide = 1 << 29;
 inline constexpr std::int32_t kMostMean = 1 << 21;
-inline constexpr std::int32_t kMostSymbol = 1 << 15;
+inline constexpr std::int32_t kMostInput = 1 << 15;  // of latents to encode
+inline constexpr std::int32_t kMostSymbol = kMostInput + kMostMean / kUnit;
 inline constexpr std::int32_t kMostLatent = kUnit * kMostSymbol + kMostMean;
 
 // A masked convolution over what raster order has decoded already, whose sums begin with side information, then 1x1
