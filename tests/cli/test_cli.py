@@ -90,7 +90,7 @@ def test_files_are_integer_unless_asked_otherwise(folder, integer_weights_of, ca
         capsys, "encode", "photo.png", "-w", "integer.safetensors", "--format", "compressai", "--entropy", "integer"
     )
     assert "leave out --entropy integer" in error
-    assert "have no integer networks" in fails(
+    assert "has no integer networks" in fails(
         capsys, "encode", "photo.png", "-fw", "weights.safetensors", "--entropy", "integer"
     )
 

@@ -38,6 +38,7 @@ def run(limit, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("architecture", ["bmshj2018-hyperprior", "mbt2018-mean", "mbt2018", "cheng2020-attn"])
 def test_streams_do_not_hang_on_the_instructions_of_a_processor(architecture, golden_of, photo, tmp_path):
     weights, picture, file = (tmp_path / name for name in ("w.safetensors", "photo.png", "photo.jxc"))

@@ -275,6 +275,7 @@ def test_extreme_networks_and_inputs():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_ten_thousand_extreme_networks_and_inputs():
     made, refused = check_cases(seed=1, count=10_000, forms=FORMS)
     assert made == 2000

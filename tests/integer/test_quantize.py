@@ -274,6 +274,7 @@ def test_shuffles_anywhere_are_quantized_saved_and_coded(kind, photo, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("architecture", HYPERPRIORS)
 def test_networks_of_full_size(architecture):
     m = 192 if architecture.startswith("cheng") else 320
