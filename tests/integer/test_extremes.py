@@ -19,7 +19,7 @@ TABLES = build_gaussian_tables(default_scale_table())
 THRESHOLDS = np.rint(TABLES.scale_table[:-1] * 4096).astype(np.int32)
 CHANNELS = 3
 KINDS = ("scales", "means", "context")
-INPUTS_OF_EACH = 5
+INPUTS_OF_EACH = 10
 
 
 # ---------------------------------------------------------------- networks
@@ -270,7 +270,7 @@ def check_cases(seed, count, forms):
 
 def test_extreme_networks_and_inputs():
     made, refused = check_cases(seed=0, count=100, forms=["float32"])
-    assert made == 20
+    assert made == 10
     assert refused < made
 
 
@@ -278,5 +278,5 @@ def test_extreme_networks_and_inputs():
 @pytest.mark.timeout(1800)
 def test_ten_thousand_extreme_networks_and_inputs():
     made, refused = check_cases(seed=1, count=10_000, forms=FORMS)
-    assert made == 2000
+    assert made == 1000
     assert refused < made
