@@ -19,7 +19,6 @@ TABLES = build_gaussian_tables(default_scale_table())
 THRESHOLDS = np.rint(TABLES.scale_table[:-1] * 4096).astype(np.int32)
 CHANNELS = 3
 KINDS = ("scales", "means", "context")
-INPUTS_OF_EACH = 10
 
 
 # ---------------------------------------------------------------- networks
@@ -250,33 +249,28 @@ def check_case(rng, networks, evaluators, kernel):
     np.testing.assert_array_equal(y_hat, np.rint(y - means) + means)
 
 
-def check_cases(seed, count, forms):
-    """Some networks of each kind with some inputs each; how many were made, and how many refused."""
+def check_cases(seed, count, inputs, forms):
+    """As many networks, with as many inputs each; how many others were refused."""
     rng = np.random.default_rng(seed)
-    made = refused = 0
-    for number in range(count // INPUTS_OF_EACH):
+    refused = 0
+    for number in range(count):
         kind = KINDS[number % len(KINDS)]
         networks = limit_networks(rng, kind) if number % 7 == 0 else None
         while networks is None:
             networks = quantized_networks(rng, kind)
             refused += networks is None
-        made += 1
         evaluators = [IntegerEvaluator(networks, form=form) for form in forms]
         kernel = integer_context_model(networks) if networks.context else None
-        for _ in range(INPUTS_OF_EACH):
+        for _ in range(inputs):
             check_case(rng, networks, evaluators, kernel)
-    return made, refused
+    return refused
 
 
 def test_extreme_networks_and_inputs():
-    made, refused = check_cases(seed=0, count=100, forms=["float32"])
-    assert made == 10
-    assert refused < made
+    assert check_cases(seed=0, count=10, inputs=10, forms=["float32"]) < 10
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_ten_thousand_extreme_networks_and_inputs():
-    made, refused = check_cases(seed=1, count=10_000, forms=FORMS)
-    assert made == 1000
-    assert refused < made
+def test_ten_thousand_extreme_inputs():
+    assert check_cases(seed=1, count=200, inputs=50, forms=FORMS) < 200
