@@ -1,0 +1,103 @@
+"""What is evaluated: a codec, learned or classical, as the evaluation sees it."""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+Quality = int | float | str
+"""What a codec calls the setting that trades rate for distortion; a name or a number, as its users know it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """A coded picture.
+
+    Attributes:
+        data: the file; empty if its size was only estimated.
+        seconds: wall time of the encoder alone, without making its input.
+        compile_seconds: what it took longer the first time it met a picture of this size.
+        header_bytes: bytes of `data` that say what is coded and how, and are not counted if only strings are.
+        estimated_bits: what an ideal coder would need by the model's likelihoods, if there is a model.
+    """
+
+    data: bytes
+    seconds: float
+    compile_seconds: float = 0.0
+    header_bytes: int = 0
+    estimated_bits: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decoded:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 `[H, W, 3]`.
+        seconds: wall time of the decoder alone, without reading its output.
+        compile_seconds: as of `Encoded`.
+    """
+
+    pixels: np.ndarray
+    seconds: float
+    compile_seconds: float = 0.0
+
+
+class PictureCodec(abc.ABC):
+    """A codec under test. Its methods are called from several threads at once.
+
+    Attributes:
+        name: of its curve, such as "JPEG".
+        description: what it is and how it is set, in a line.
+        subsampling: of the chroma planes, such as "4:4:4".
+        settings: all settings, from the fewest bits to the most.
+        qualities: those of a curve, in the same order, unless told otherwise.
+    """
+
+    name: str
+    description: str
+    subsampling: str
+    settings: Sequence[Quality]
+    qualities: Sequence[Quality]
+
+    @abc.abstractmethod
+    def versions(self) -> dict[str, str]:
+        """Versions of the programs and libraries that code, by name.
+
+        Raises:
+            MissingExecutableError: one is not there.
+        """
+
+    @abc.abstractmethod
+    def encode(self, pixels: np.ndarray, quality: Quality) -> Encoded:
+        """Codes a picture.
+
+        Args:
+            pixels: uint8 `[H, W, 3]`, sRGB.
+            quality: one of `settings`.
+
+        Raises:
+            CodecError: the encoder failed; with what it said.
+        """
+
+    @abc.abstractmethod
+    def decode(self, data: bytes, quality: Quality, shape: tuple[int, int]) -> Decoded:
+        """Decodes what `encode` made.
+
+        Args:
+            data: the file.
+            quality: it was coded with.
+            shape: height and width of the picture, for codecs whose files do not tell.
+
+        Raises:
+            CodecError: the decoder failed; with what it said.
+        """
+
+
+class CodecError(ValueError):
+    """An encoder or a decoder failed on a picture."""
+
+
+class MissingExecutableError(ValueError):
+    """A program that a codec needs was not found."""
