@@ -3,30 +3,12 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 Quality = int | float | str
 """What a codec calls the setting that trades rate for distortion; a name or a number, as its users know it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """A coded picture.
-
-    Attributes:
-        data: the file; empty if its size was only estimated.
-        seconds: wall time of the encoder alone, without making its input.
-        compile_seconds: what it took longer the first time it met a picture of this size.
-        header_bytes: bytes of `data` that say what is coded and how, and are not counted if only strings are.
-        estimated_bits: what an ideal coder would need by the model's likelihoods, if there is a model.
-    """
-
-    data: bytes
-    seconds: float
-    compile_seconds: float = 0.0
-    header_bytes: int = 0
-    estimated_bits: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,12 +18,44 @@ class Decoded:
     Attributes:
         pixels: uint8 `[H, W, 3]`.
         seconds: wall time of the decoder alone, without reading its output.
-        compile_seconds: as of `Encoded`.
+        compile_seconds: what it took longer the first time it met a picture of this size.
     """
 
     pixels: np.ndarray
     seconds: float
     compile_seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoded:
+    """A coded picture.
+
+    Attributes:
+        data: the file; empty if its size was only estimated.
+        seconds: wall time of the encoder alone, without making its input.
+        compile_seconds: as of `Decoded`.
+        header_bytes: bytes of `data` that say what is coded and how, and are not counted if only strings are.
+        estimated_bits: what an ideal coder would need by the model's likelihoods, if there is a model.
+        reconstruction: where nothing was coded but bits estimated, what a decoder would give.
+    """
+
+    data: bytes
+    seconds: float
+    compile_seconds: float = 0.0
+    header_bytes: int = 0
+    estimated_bits: float | None = None
+    reconstruction: Decoded | None = None
+
+    def bits(self, *, count_header: bool = True) -> float:
+        """What is counted for the rate.
+
+        Args:
+            count_header: whether a header is.
+        """
+        if self.reconstruction is not None:
+            assert self.estimated_bits is not None
+            return self.estimated_bits
+        return 8.0 * (len(self.data) - (0 if count_header else self.header_bytes))
 
 
 class PictureCodec(abc.ABC):
@@ -61,6 +75,20 @@ class PictureCodec(abc.ABC):
     settings: Sequence[Quality]
     qualities: Sequence[Quality]
 
+    def check(self, quality: Quality) -> None:
+        """Raises ValueError unless a quality can be used: a number in the range of `settings`, or one of the names."""
+        numbers = [setting for setting in self.settings if not isinstance(setting, str)]
+        whole = all(isinstance(number, int) for number in numbers)
+        if not numbers or isinstance(quality, str):
+            if quality in self.settings:
+                return
+            expected = f"one of {', '.join(map(str, self.settings))}"
+        else:
+            if min(numbers) <= quality <= max(numbers) and (isinstance(quality, int) or not whole):
+                return
+            expected = f"{'a whole' if whole else 'a'} number from {min(numbers)} to {max(numbers)}"
+        raise ValueError(f"{self.name} has no quality {quality!r}; expected {expected}")
+
     @abc.abstractmethod
     def versions(self) -> dict[str, str]:
         """Versions of the programs and libraries that code, by name.
@@ -68,6 +96,10 @@ class PictureCodec(abc.ABC):
         Raises:
             MissingExecutableError: one is not there.
         """
+
+    def about(self) -> dict[str, Any]:
+        """What else a reader of the results wants to know, by name."""
+        return {}
 
     @abc.abstractmethod
     def encode(self, pixels: np.ndarray, quality: Quality) -> Encoded:

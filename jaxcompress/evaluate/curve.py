@@ -18,8 +18,8 @@ class Curve:
     Attributes:
         name: of the codec.
         description: how it was run.
-        results: lists of equal length, by key: "bpp", "psnr-rgb" (dB), "ms-ssim-rgb" (linear), "encoding_time" (seconds)
-            and others, a value for each setting. These are CompressAI's keys.
+        results: lists of equal length, by key: "bpp", "psnr-rgb" (dB), "ms-ssim-rgb" (linear), "encoding_time"
+            (seconds) and others, a value for each setting. These are CompressAI's keys.
         qualities: the settings; empty if the file did not tell.
         pictures: a row for each picture and setting: "picture", "quality", "width", "height", "bytes" and the values
             that `results` has the means of; empty if the file did not tell.

@@ -1,0 +1,84 @@
+"""`jaxcompress evaluate`."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from jaxcompress.cli import common, results
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser = common.add_command(
+        commands,
+        "evaluate",
+        run,
+        help="measure rate and distortion of learned codecs on pictures",
+        example="jaxcompress evaluate kodak\n"
+        "  jaxcompress evaluate kodak -w mbt2018-q*.safetensors cheng2020-q*.safetensors -o results --save\n"
+        "  jaxcompress evaluate kodak -w run/best.safetensors --estimate\n"
+        "\n"
+        "Weights of one architecture, trained for one metric, make a curve. Bits are those of the .jxc files. Each\n"
+        "picture is coded, decoded and compared with the original in 8 bits; what is written is CompressAI's JSON, and\n"
+        "more, which `jaxcompress plot`, `bd-rate` and `report` read.\n"
+        "\n"
+        "Exit status: 0 done; 1 some pictures failed, and are left out; 2 bad input, nothing was written.",
+    )
+    results.add_arguments(parser)
+    add_codecs(parser)
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="code nothing: estimate the bits by the likelihoods (no times of a coder)",
+    )
+    parser.add_argument(
+        "--strings-only",
+        action="store_true",
+        help="count the entropy-coded strings alone, as CompressAI does, and no header",
+    )
+
+
+def add_codecs(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say which weights to use."""
+    parser.add_argument(
+        "-w", "--weights", metavar="FILE", nargs="+", default=[], help=".safetensors, or CompressAI's .pth.tar"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", nargs="+", default=[], help="names of bundled weights (default: mbt2018-mean-small)"
+    )
+    parser.add_argument(
+        "--entropy",
+        choices=("integer", "float"),
+        help="arithmetic of the streams, see `encode` (default: as the weights have)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs it."""
+    codecs = load_codecs(args, estimate=args.estimate)
+    return results.run(args, codecs, None, count_header=not args.strings_only)
+
+
+def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any]:
+    """A learned codec for each curve that the weights make."""
+    from jaxcompress import zoo
+    from jaxcompress.evaluate import LearnedCodec, curve_name
+
+    files = {path: common.load_weights(path, integer=args.entropy != "float") for path in args.weights}
+    names = args.model or ([] if files else [zoo.DEFAULT])
+    curves: dict[str, dict[str, Any]] = {}
+    for source, weights in [*files.items(), *((name, zoo.load(name)) for name in names)]:
+        curves.setdefault(curve_name(weights), {})[source] = weights
+    return [
+        LearnedCodec(_by_quality(group), name=name, estimate=estimate, entropy=args.entropy)
+        for name, group in curves.items()
+    ]
+
+
+def _by_quality(group: Mapping[str, Any]) -> dict[Any, Any]:
+    """Weights by quality if each tells its own, else by lambda, else by the file's name; ascending."""
+    for key in ("quality", "lambda"):
+        values = [weights.metadata.get(key) for weights in group.values()]
+        if all(isinstance(value, (int, float)) for value in values) and len(set(values)) == len(values):
+            return dict(sorted(zip(values, group.values(), strict=True), key=lambda pair: pair[0]))
+    return dict(group)

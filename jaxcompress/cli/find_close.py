@@ -1,0 +1,68 @@
+"""`jaxcompress find-close`."""
+
+import argparse
+from typing import Any
+
+from jaxcompress.cli import bench, common, evaluate
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser = common.add_command(
+        commands,
+        "find-close",
+        run,
+        help="find the setting of a codec that comes nearest to a rate or a distortion",
+        example="jaxcompress find-close jpeg photo.png 0.5\n"
+        "  jaxcompress find-close av1 photo.png 34 --metric psnr-rgb -o photo.av1\n"
+        "  jaxcompress find-close learned photo.png 0.3 -w mbt2018-q*.safetensors -o photo.jxc\n"
+        "\n"
+        "Settings are tried by bisection; of all that were tried, the nearest is told.",
+    )
+    parser.add_argument("codec", metavar="CODEC", help=f"learned, or one of {bench.CODECS}")
+    parser.add_argument("picture", help="image file")
+    parser.add_argument("target", type=float, help="bits per pixel, or what --metric says")
+    parser.add_argument(
+        "--metric", default="bpp", help="bpp, psnr-rgb, ms-ssim-rgb, ssim-rgb, psnr-y or psnr-yuv (default: bpp)"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="keep the coded file")
+    parser.add_argument("--decoded", metavar="FILE", help="keep the decoded picture")
+    parser.add_argument("-f", "--force", action="store_true", help="replace existing files")
+    evaluate.add_codecs(parser)
+    bench.add_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs it."""
+    from jaxcompress.codec import write_picture
+    from jaxcompress.evaluate import METRICS, find_close, find_pictures
+
+    for path in filter(None, (args.output, args.decoded)):
+        common.check_output(path, force=args.force)
+    codec = _codec(args)
+    codec.versions()
+    pixels = find_pictures([args.picture])[0].read()
+    found = find_close(codec, pixels, args.metric, args.target)
+    height, width = pixels.shape[:2]
+    decoded = found.decoded or codec.decode(found.encoded.data, found.quality, (height, width))
+    if args.output:
+        common.write_bytes(args.output, found.encoded.data, force=args.force)
+    if args.decoded:
+        write_picture(args.decoded, decoded.pixels, overwrite=args.force)
+    values = {"bpp": found.encoded.bits() / (height * width), "psnr-rgb": METRICS["psnr-rgb"](pixels, decoded.pixels)}
+    values[args.metric] = found.value
+    told = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+    common.report(f"{codec.name}: quality {found.quality}: {told} ({found.tries} tried)", output=args.output or "")
+
+
+def _codec(args: argparse.Namespace) -> Any:
+    if args.codec != "learned":
+        if args.weights or args.model or args.entropy:
+            raise ValueError(f"--weights, --model and --entropy are for learned codecs; the codec is {args.codec}")
+        return bench.make_codec(args)
+    codecs = evaluate.load_codecs(args)
+    if len(codecs) != 1:
+        raise ValueError(
+            f"the weights make several curves, {', '.join(codec.name for codec in codecs)}; give those of one"
+        )
+    return codecs[0]

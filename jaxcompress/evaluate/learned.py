@@ -1,0 +1,136 @@
+"""Learned codecs under test."""
+
+import dataclasses
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcompress import metrics
+from jaxcompress.codec import Codec, container
+from jaxcompress.codec.pixels import crop, pad, to_float
+from jaxcompress.evaluate.codec import Decoded, Encoded, PictureCodec, Quality
+from jaxcompress.evaluate.complexity import complexity
+from jaxcompress.models import CompressionModel
+from jaxcompress.ops import centered_padding
+from jaxcompress.weights import Weights
+
+_T = TypeVar("_T")
+
+
+class LearnedCodec(PictureCodec):
+    """Weights of one architecture at several qualities.
+
+    Args:
+        weights: by quality, from the fewest bits to the most.
+        name: of the curve; the architecture and the metric that was trained for if not given.
+        estimate: code nothing: bits are what the likelihoods say, pictures what the model makes of its own latents.
+        entropy: as of `Codec`.
+
+    Raises:
+        ValueError: there are no weights, or of several architectures.
+    """
+
+    subsampling = "4:4:4"
+
+    def __init__(
+        self, weights: Mapping[Quality, Weights], *, name: str = "", estimate: bool = False, entropy: str | None = None
+    ):
+        architectures = {each.architecture for each in weights.values()}
+        if len(architectures) != 1:
+            raise ValueError(f"weights are of the architectures {sorted(architectures)}; a curve needs those of one")
+        self._codecs = {quality: Codec(each, entropy=entropy) for quality, each in weights.items()}
+        self._estimate = estimate
+        self._met: set[tuple[str, Quality, tuple[int, int]]] = set()
+        self._lock = threading.Lock()
+        first = next(iter(weights.values()))
+        self.name = name or curve_name(first)
+        self.description = "Inference (entropy estimation)" if estimate else "Inference (ans)"
+        self.settings = self.qualities = tuple(weights)
+
+    def versions(self) -> dict[str, str]:
+        """JAX and what runs it."""
+        return {"jax": jax.__version__, "jaxlib": jax.lib.__version__, "numpy": np.__version__}
+
+    def about(self) -> dict[str, Any]:
+        """Device, weights and complexity."""
+        device = jax.devices()[0]
+        weights = {str(quality): _describe(codec) for quality, codec in self._codecs.items()}
+        return {"device": f"{device.platform} ({device.device_kind})", "weights": weights}
+
+    def encode(self, pixels: np.ndarray, quality: Quality) -> Encoded:
+        """See `PictureCodec`."""
+        codec = self._codecs[quality]
+        shape = pixels.shape[:2]
+        if self._estimate:
+            (bits, x_hat), seconds, compiling = self._timed(
+                "estimate", quality, shape, lambda: self._run(quality, pixels)
+            )
+            # Half for each, as nothing tells what is whose.
+            decoded = Decoded(np.rint(x_hat * 255).astype(np.uint8), seconds / 2)
+            return Encoded(b"", seconds / 2, compiling, estimated_bits=bits, reconstruction=decoded)
+        data, seconds, compiling = self._timed("encode", quality, shape, lambda: codec.compress(pixels))
+        _, strings = container.unpack(data)
+        header_bytes = len(data) - sum(len(string.data) for string in strings)
+        bits, _ = self._run(quality, pixels)
+        return Encoded(data, seconds, compiling, header_bytes, bits)
+
+    def decode(self, data: bytes, quality: Quality, shape: tuple[int, int]) -> Decoded:
+        """See `PictureCodec`."""
+        decompress = self._codecs[quality].decompress
+        return Decoded(*self._timed("decode", quality, shape, lambda: decompress(data)))
+
+    def _run(self, quality: Quality, pixels: np.ndarray) -> tuple[float, np.ndarray]:
+        """Estimated bits, and the reconstruction `[H, W, 3]` in [0, 1]."""
+        codec = self._codecs[quality]
+        padding = centered_padding(*pixels.shape[:2], codec.model.stride)
+        bits, x_hat = _estimate(codec.model, codec.weights.variables, pad(to_float(pixels), padding)[None])
+        return float(bits), crop(np.asarray(x_hat[0]), padding)
+
+    def _timed(
+        self, what: str, quality: Quality, shape: tuple[int, int], call: Callable[[], _T]
+    ) -> tuple[_T, float, float]:
+        """The result, the seconds of a call that compiles nothing, and what compiling took."""
+        start = time.perf_counter()
+        result = call()
+        first = time.perf_counter() - start
+        with self._lock:
+            met = (what, quality, shape) in self._met
+            self._met.add((what, quality, shape))
+        if met:
+            return result, first, 0.0
+        start = time.perf_counter()
+        result = call()
+        seconds = time.perf_counter() - start
+        return result, seconds, max(first - seconds, 0.0)
+
+
+def curve_name(weights: Weights) -> str:
+    """What the curve of weights is called, such as "mbt2018-mean-mse"."""
+    metric = weights.metadata.get("metric")
+    return f"{weights.architecture}-{metric}" if metric else weights.architecture
+
+
+def _describe(codec: Codec) -> dict[str, Any]:
+    """What tells weights from others, and what running them costs."""
+    weights = codec.weights
+    return {
+        "architecture": weights.architecture,
+        "n": weights.n,
+        "m": weights.m,
+        **weights.fingerprints(),
+        **{key: weights.metadata[key] for key in ("quality", "metric", "lambda") if key in weights.metadata},
+        "complexity": [dataclasses.asdict(stage) for stage in complexity(codec.model)],
+    }
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _estimate(model: CompressionModel, variables: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Bits by the likelihoods of a batch of one, and the clamped reconstruction."""
+    out = model.apply(variables, x)
+    return metrics.estimated_bits_per_pixel(out.likelihoods, 1), jnp.clip(out.x_hat, 0, 1)

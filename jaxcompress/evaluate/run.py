@@ -1,0 +1,232 @@
+"""Runs of a codec over pictures."""
+
+import dataclasses
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import jaxcompress
+from jaxcompress.codec.picture import write_picture
+from jaxcompress.evaluate.codec import Decoded, Encoded, PictureCodec, Quality
+from jaxcompress.evaluate.curve import Curve
+from jaxcompress.evaluate.find_close import find_close
+from jaxcompress.evaluate.measure import DEFAULT_METRICS, check_metrics, measure
+from jaxcompress.evaluate.pictures import Source
+from jaxcompress.files import write_file
+
+# What a row says beside its values.
+_LABELS = ("picture", "quality", "width", "height", "source", "file", "decoded", "point")
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A picture that could not be coded, decoded or measured.
+
+    Attributes:
+        picture: its name.
+        quality: it was to be coded with.
+        reason: what was the matter.
+    """
+
+    picture: str
+    quality: Quality
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A point of a curve that is a number of bits instead of a quality: each picture gets the quality nearest to it.
+
+    Attributes:
+        label: of the point, instead of a quality.
+        bpp: bits per pixel, of every picture or by its name.
+    """
+
+    label: str
+    bpp: float | Mapping[str, float]
+
+    def of(self, picture: str) -> float:
+        """Bits per pixel for a picture; ValueError if there are none."""
+        if isinstance(self.bpp, (int, float)):
+            return float(self.bpp)
+        if picture not in self.bpp:
+            raise ValueError(f"there is no target for it among those of {', '.join(self.bpp)}")
+        return self.bpp[picture]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a run is done.
+
+    Attributes:
+        metrics: names of `METRICS`.
+        jobs: pictures at a time. More than one make times longer than they are.
+        count_header: whether bits per pixel count the header of a learned codec's file; others have but files.
+        save: folder to keep the coded files and decoded pictures in; rows tell paths relative to it.
+        progress: show a bar on standard error.
+        meta: what else to say in the curve.
+    """
+
+    metrics: Sequence[str] = DEFAULT_METRICS
+    jobs: int = 1
+    count_header: bool = True
+    save: Path | None = None
+    progress: bool = False
+    meta: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def run(
+    codec: PictureCodec,
+    pictures: Sequence[Source],
+    points: Sequence[Quality | Target] | None = None,
+    *,
+    settings: Settings = Settings(),
+) -> tuple[Curve, list[Failure]]:
+    """Codes, decodes and measures pictures at several settings.
+
+    Args:
+        codec: the codec.
+        pictures: see `find_pictures`.
+        points: qualities, or targets; the codec's own `qualities` if not given.
+        settings: how.
+
+    Returns:
+        The curve, and what failed. A picture that failed at one point is left out of the means of all of them, for
+        points of other pictures are on another curve. Nothing but the rows is left if every picture failed.
+
+    Raises:
+        MissingExecutableError: the codec needs a program that is not there.
+        ValueError: a metric or a quality is unknown.
+    """
+    points = list(codec.qualities if points is None else points)
+    check_metrics(settings.metrics)
+    _check_points(codec, points)
+    versions = {"jaxcompress": jaxcompress.__version__, **codec.versions()}
+    work = [(source, point) for source in pictures for point in points]
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    failures: list[Failure] = []
+    with (
+        ThreadPoolExecutor(settings.jobs) as pool,
+        tqdm(
+            total=len(work), desc=codec.name, unit="file", leave=False, disable=None if settings.progress else True
+        ) as bar,
+    ):
+        jobs = {pool.submit(_code, codec, source, point, settings): (source, point) for source, point in work}
+        try:
+            for job in as_completed(jobs):
+                source, point = jobs[job]
+                try:
+                    rows[source.name, points.index(point)] = job.result()
+                except (ValueError, OSError) as error:
+                    failures.append(Failure(source.name, _label(point), str(error)))
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    order = {source.name: place for place, source in enumerate(pictures)}
+    table = [rows[key] for key in sorted(rows, key=lambda key: (key[1], order[key[0]]))]
+    complete = [name for name in order if all((name, place) in rows for place in range(len(points)))]
+    failures.sort(key=lambda failure: order[failure.picture])
+    meta = {
+        "versions": versions,
+        "processor": _processor(),
+        "subsampling": codec.subsampling,
+        "bpp": "file" if settings.count_header else "strings",
+        "metrics": list(settings.metrics),
+        "pictures": len(complete),
+        "left_out": sorted({failure.picture for failure in failures}),
+        "jobs": settings.jobs,
+        "date": datetime.now(UTC).date().isoformat(),
+        **codec.about(),
+        **settings.meta,
+    }
+    results = _means([[rows[name, place] for name in complete] for place in range(len(points))])
+    labels = tuple(map(_label, points))
+    return Curve(codec.name, codec.description, results, labels, tuple(table), meta), failures
+
+
+def _code(codec: PictureCodec, source: Source, point: Quality | Target, settings: Settings) -> dict[str, Any]:
+    """The row of one picture at one point."""
+    pixels = source.read()
+    height, width = pixels.shape[:2]
+    row: dict[str, Any] = {"picture": source.name}
+    if isinstance(point, Target):
+        found = find_close(codec, pixels, "bpp", point.of(source.name), count_header=settings.count_header)
+        quality, encoded = found.quality, found.encoded
+        row["point"] = point.label
+    else:
+        quality, encoded = point, codec.encode(pixels, point)
+    decoded = encoded.reconstruction or codec.decode(encoded.data, quality, (height, width))
+    bits = encoded.bits(count_header=settings.count_header)
+    row |= {"quality": quality, "width": width, "height": height}
+    if encoded.data:
+        row["bytes"] = len(encoded.data)
+    row["bpp"] = bits / (height * width)
+    if encoded.estimated_bits is not None:
+        row["estimated-bpp"] = encoded.estimated_bits / (height * width)
+    row |= measure(pixels, decoded.pixels, settings.metrics)
+    row |= {"encoding_time": encoded.seconds, "decoding_time": decoded.seconds}
+    compile_seconds = encoded.compile_seconds + decoded.compile_seconds
+    if compile_seconds:
+        row["compile_time"] = compile_seconds
+    if settings.save is not None:
+        row |= _save(
+            settings.save, f"{_file_name(codec.name)}/{_file_name(str(_label(point)))}", source, encoded, decoded
+        )
+    return row
+
+
+def _save(folder: Path, below: str, source: Source, encoded: Encoded, decoded: Decoded) -> dict[str, str]:
+    """Keeps the coded file and the decoded picture, and tells where."""
+    place = folder / below / source.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    picture, file = place.with_name(place.name + ".png"), place.with_name(place.name + ".bin")
+    write_picture(picture, decoded.pixels, overwrite=True)
+    kept = {"source": str(source.path.resolve()), "decoded": picture.relative_to(folder).as_posix()}
+    if encoded.data:
+        write_file(file, encoded.data, overwrite=True)
+        kept["file"] = file.relative_to(folder).as_posix()
+    return kept
+
+
+def _means(points: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, list[float]]:
+    """Means over pictures of each value that all rows have, by point; of nothing, nothing."""
+    rows = [row for point in points for row in point]
+    keys = [key for key in (rows[0] if rows else {}) if key not in _LABELS and all(key in row for row in rows)]
+    return {key: [float(np.mean([row[key] for row in point])) for point in points] for key in keys}
+
+
+def _check_points(codec: PictureCodec, points: Sequence[Quality | Target]) -> None:
+    labels = [_label(point) for point in points]
+    if not points or len(set(labels)) != len(labels):
+        raise ValueError(f"qualities are {', '.join(map(str, labels)) or 'none'}; expected at least one, each once")
+    for point in points:
+        if not isinstance(point, Target):
+            codec.check(point)
+
+
+def _label(point: Quality | Target) -> Quality:
+    return point.label if isinstance(point, Target) else point
+
+
+def _file_name(text: str) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^0-9A-Za-z.-]+", "-", text).strip("-.") or "codec"
+
+
+def _processor() -> str:
+    """The processor's name, and how many."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"{name} x {os.cpu_count()}"
