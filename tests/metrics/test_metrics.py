@@ -167,7 +167,7 @@ def test_rates():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not KODAK.is_dir(), reason="JAXCOMPRESS_KODAK names no folder with the Kodak pictures")
-def test_similarities_on_kodak_equal_pytorch_msssim(record_property):
+def test_similarities_on_kodak_equal_pytorch_msssim():
     paths = sorted(KODAK.glob("*.png"))
     assert len(paths) == 24
     differences = {"ssim": [], "ms_ssim": []}
@@ -180,7 +180,6 @@ def test_similarities_on_kodak_equal_pytorch_msssim(record_property):
                 found = float(getattr(metrics, name)(*pictures, peak=255)[0])
                 differences[name].append(abs(found - float(expected(*nchw(*pictures), data_range=255))))
     largest = {name: max(values) for name, values in differences.items()}
-    for name, value in largest.items():
-        record_property(name, value)
+    print(f"largest differences: {largest}")
     assert largest["ms_ssim"] <= 1e-6
     assert largest["ssim"] <= 1e-5
