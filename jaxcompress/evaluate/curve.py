@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxcompress.evaluate.codec import Quality
 from jaxcompress.files import write_file
+from jaxcompress.metrics import to_db
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +64,6 @@ class Curve:
         content |= {key: value for key, value in ours.items() if value}
         text = json.dumps(_finite(content), indent=2, allow_nan=False, ensure_ascii=False)
         write_file(path, (text + "\n").encode(), overwrite=overwrite)
-
-
-def to_db(ms_ssim: float) -> float:
-    """MS-SSIM in decibels, `-10 log10(1 - ms_ssim)`; of a mean, as CompressAI plots it, this is not the mean of decibels."""
-    return -10 * math.log10(1 - ms_ssim) if ms_ssim < 1 else math.inf
 
 
 def load_curve(path: str | Path) -> Curve:

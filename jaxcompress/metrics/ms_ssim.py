@@ -1,6 +1,7 @@
 """Multi-scale structural similarity."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,8 @@ def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
     """Multi-scale SSIM with a Gaussian window of 11 taps over five scales.
 
     Args:
-        a: `[N, H, W, C]` in [0, peak], both sides at least 161.
+        a: `[N, H, W, C]` in [0, peak], both sides at least 161; computed in float32 (float64 if given that), as are
+            integers.
         b: shaped as `a`.
         peak: largest value a sample can have.
 
@@ -28,16 +30,12 @@ def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
         `[N]`, at most 1; differentiable.
 
     Raises:
-        ValueError: shapes differ or are too small.
+        ValueError: shapes differ or are too small, or the peak is not that of bytes.
 
     Source: Wang et al. 2003, "Multiscale structural similarity for image quality assessment"; equal to the package
     pytorch_msssim (zero-padded average pooling for odd sizes, means over the channels last).
     """
-    if a.shape != b.shape or a.ndim != 4 or min(a.shape[1:3]) < MS_SSIM_MIN_SIDE:
-        raise ValueError(
-            f"pictures have shapes {a.shape} and {b.shape}; MS-SSIM needs equal [N, H, W, C] with sides of at least "
-            f"{MS_SSIM_MIN_SIDE}"
-        )
+    a, b = as_floats(a, b, peak=peak, name="MS-SSIM", min_side=MS_SSIM_MIN_SIDE)
     product = jnp.ones((a.shape[0], a.shape[-1]), a.dtype)
     for scale, weight in enumerate(_WEIGHTS):
         similarity, contrast = _ssim(a, b, peak)
@@ -46,6 +44,28 @@ def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
         if not last:
             a, b = _halve(a), _halve(b)
     return product.mean(axis=-1)
+
+
+def to_db(ms_ssim: float) -> float:
+    """MS-SSIM in decibels, `-10 log10(1 - ms_ssim)`; of a mean, as CompressAI plots it, not the mean of decibels."""
+    return -10 * math.log10(1 - ms_ssim) if ms_ssim < 1 else math.inf
+
+
+def as_floats(a: jax.Array, b: jax.Array, *, peak: float, name: str, min_side: int) -> tuple[jax.Array, jax.Array]:
+    """Pictures to compare as floats, checked.
+
+    Raises:
+        ValueError: they are not `[N, H, W, C]` of one shape and large enough, or bytes whose peak would not be 255.
+    """
+    if a.shape != b.shape or a.ndim != 4 or min(a.shape[1:3]) < min_side:
+        raise ValueError(
+            f"pictures have shapes {a.shape} and {b.shape}; {name} needs equal [N, H, W, C] with sides of at least "
+            f"{min_side}"
+        )
+    if np.uint8 in (a.dtype, b.dtype) and peak != 255:
+        raise ValueError(f"pictures are {a.dtype} and {b.dtype}, and peak is {peak}; pass peak=255 with bytes")
+    dtype = jnp.promote_types(jnp.promote_types(a.dtype, b.dtype), jnp.float32)
+    return jnp.asarray(a, dtype), jnp.asarray(b, dtype)
 
 
 def _ssim(a: jax.Array, b: jax.Array, peak: float) -> tuple[jax.Array, jax.Array]:
@@ -68,7 +88,7 @@ def _blur(x: jax.Array) -> jax.Array:
     for kernel in (window.reshape(_TAPS, 1, 1, 1), window.reshape(1, _TAPS, 1, 1)):
         y = lax.conv_general_dilated(
             y,
-            jnp.asarray(kernel),
+            jnp.asarray(kernel, x.dtype),
             (1, 1),
             "VALID",
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
