@@ -31,6 +31,15 @@ def _holds_something(path: Path) -> bool:
     return path.is_symlink() or path.is_file()
 
 
+def file_name(text: str) -> str:
+    """A name that every file system takes.
+
+    Args:
+        text: any; what is not a Latin letter, a digit, a dot or a hyphen becomes a hyphen.
+    """
+    return re.sub(r"[^0-9A-Za-z.-]+", "-", text).strip("-.") or "unnamed"
+
+
 def remove_leftovers(folder: str | Path) -> None:
     """Removes the temporary files of `write_file` in a process that was killed; nothing else may be writing there.
 

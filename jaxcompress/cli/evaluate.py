@@ -19,8 +19,8 @@ def add_parser(commands: Any) -> None:
         "  jaxcompress evaluate kodak -w run/best.safetensors --estimate\n"
         "\n"
         "Weights of one architecture, trained for one metric, make a curve. Bits are those of the .jxc files. Each\n"
-        "picture is coded, decoded and compared with the original in 8 bits; what is written is CompressAI's JSON, and\n"
-        "more, which `jaxcompress plot`, `bd-rate` and `report` read.\n"
+        "picture is coded, decoded and compared with the original in 8 bits. What is written is CompressAI's JSON,\n"
+        "and more, which `jaxcompress plot`, `bd-rate` and `report` read.\n"
         "\n"
         "Exit status: 0 done; 1 some pictures failed, and are left out; 2 bad input, nothing was written.",
     )

@@ -86,13 +86,13 @@ def run(args: argparse.Namespace, codecs: Sequence[Any], qualities: Sequence[Any
         raise ValueError(f"--jobs is {args.jobs}; expected at least 1")
     from jaxcompress.evaluate import DEFAULT_METRICS, Settings, find_pictures
     from jaxcompress.evaluate import run as run_codec
-    from jaxcompress.files import check_writable, write_file
+    from jaxcompress.files import check_writable, file_name, write_file
 
     pictures = find_pictures(args.paths)
     wanted = points(args, qualities)
     folder = Path(args.output)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {codec.name: folder / f"{common.file_name(codec.name)}.json" for codec in codecs}
+    files = {codec.name: folder / f"{file_name(codec.name)}.json" for codec in codecs}
     for path in files.values():
         check_writable(path, overwrite=args.force)
     how = Settings(

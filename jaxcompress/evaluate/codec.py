@@ -97,7 +97,7 @@ class PictureCodec(abc.ABC):
             MissingExecutableError: one is not there.
         """
 
-    def about(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What else a reader of the results wants to know, by name."""
         return {}
 

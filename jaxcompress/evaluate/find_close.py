@@ -40,8 +40,8 @@ def find_close(
         count_header: whether "bpp" counts the header of a learned codec's file.
 
     Returns:
-        The setting with the value nearest to the target, of all that were tried: a codec's curve has bumps, and the last
-        one tried is not always the best.
+        The setting with the value nearest to the target, of all that were tried: a codec's curve has bumps, and the
+        last one tried is not always the best.
 
     Raises:
         ValueError: the metric is unknown, or the target is no finite number.

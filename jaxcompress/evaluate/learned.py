@@ -57,7 +57,7 @@ class LearnedCodec(PictureCodec):
         """JAX and what runs it."""
         return {"jax": jax.__version__, "jaxlib": jax.lib.__version__, "numpy": np.__version__}
 
-    def about(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Device, weights and complexity."""
         device = jax.devices()[0]
         weights = {str(quality): _describe(codec) for quality, codec in self._codecs.items()}

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from jaxcompress.evaluate.curve import Curve
 from jaxcompress.evaluate.find_close import find_close
 from jaxcompress.evaluate.measure import DEFAULT_METRICS, check_metrics, measure
 from jaxcompress.evaluate.pictures import Source
-from jaxcompress.files import write_file
+from jaxcompress.files import file_name, write_file
 
 # What a row says beside its values.
 _LABELS = ("picture", "quality", "width", "height", "source", "file", "decoded", "point")
@@ -145,7 +144,7 @@ def run(
         "left_out": sorted({failure.picture for failure in failures}),
         "jobs": settings.jobs,
         "date": datetime.now(UTC).date().isoformat(),
-        **codec.about(),
+        **codec.facts(),
         **settings.meta,
     }
     results = _means([[rows[name, place] for name in complete] for place in range(len(points))])
@@ -179,7 +178,7 @@ def _code(codec: PictureCodec, source: Source, point: Quality | Target, settings
         row["compile_time"] = compile_seconds
     if settings.save is not None:
         row |= _save(
-            settings.save, f"{_file_name(codec.name)}/{_file_name(str(_label(point)))}", source, encoded, decoded
+            settings.save, f"{file_name(codec.name)}/{file_name(str(_label(point)))}", source, encoded, decoded
         )
     return row
 
@@ -215,11 +214,6 @@ def _check_points(codec: PictureCodec, points: Sequence[Quality | Target]) -> No
 
 def _label(point: Quality | Target) -> Quality:
     return point.label if isinstance(point, Target) else point
-
-
-def _file_name(text: str) -> str:
-    """A name that every file system takes."""
-    return re.sub(r"[^0-9A-Za-z.-]+", "-", text).strip("-.") or "codec"
 
 
 def _processor() -> str:

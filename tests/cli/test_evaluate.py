@@ -1,0 +1,131 @@
+"""The commands evaluate, bench and find-close as a user meets them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import jaxcompress
+from jaxcompress.cli import main
+from jaxcompress.evaluate import load_curve
+
+KINGFISHER = Path(jaxcompress.__file__).parent / "demo" / "kingfisher.png"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a folder of two pictures of one size."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    with Image.open(KINGFISHER) as image:
+        image.crop((100, 100, 292, 276)).save("photos/a.png")
+        image.crop((300, 200, 492, 376)).save("photos/b.png")
+    return tmp_path
+
+
+def command(capsys, *arguments):
+    status = main(list(arguments))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_bundled_weights_are_evaluated(folder, capsys):
+    status, printed, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb")
+    assert (status, errors) == (0, "")
+    assert "results/mbt2018-mean-mse.json, mbt2018-mean-mse.csv: means over 2 of 2 pictures" in printed
+    curve = load_curve("results/mbt2018-mean-mse.json")
+    assert len(curve.qualities) == 1
+    rows = list(csv.DictReader(open("results/mbt2018-mean-mse.csv")))  # noqa: SIM115
+    assert [row["picture"] for row in rows] == ["a.png", "b.png"]
+    assert [float(row["bpp"]) for row in rows] == [row["bpp"] for row in curve.pictures]
+    assert main(["encode", "photos/a.png", "-o", "a.jxc"]) == 0
+    assert int(rows[0]["bytes"]) == Path("a.jxc").stat().st_size
+    assert curve.meta["command"].startswith("jaxcompress ")
+    assert {"jaxcompress", "jax"} <= curve.meta["versions"].keys()
+    status, _, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb")
+    assert status == 2
+    assert "exists" in errors
+    status, _, _ = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb", "--estimate", "--force")
+    assert status == 0
+    estimate = load_curve("results/mbt2018-mean-mse.json")
+    assert estimate.results["bpp"][0] == pytest.approx(curve.results["bpp"][0], rel=0.1)
+    assert "bytes" not in estimate.results
+
+
+def test_classical_codecs_are_benched_alike(folder, capsys):
+    status, printed, _ = command(capsys, "bench", "jpeg", "photos", "-q", "20", "80", "-o", "out", "--save")
+    assert status == 0
+    content = json.loads(next(Path("out").glob("*.json")).read_text())
+    assert content["qualities"] == [20, 80]
+    low, high = content["results"]["bpp"]
+    assert low < high
+    row = content["pictures"][0]
+    with Image.open(Path("out") / row["file"]) as image:
+        assert image.format == "JPEG"
+    assert (Path("out") / row["decoded"]).is_file()
+    assert Path(row["source"]) == (folder / "photos" / "a.png").resolve()
+    assert "psnr-rgb" in printed
+
+
+def test_another_curve_is_matched_picture_by_picture(folder, capsys):
+    assert main(["bench", "jpeg", "photos", "-q", "50"]) == 0
+    jpeg = next(Path("results").glob("*.json"))
+    assert main(["bench", "webp", "photos", "--match", str(jpeg), "-o", "out"]) == 0
+    wanted, got = (load_curve(path).pictures for path in (jpeg, next(Path("out").glob("*.json"))))
+    for a, b in zip(wanted, got, strict=True):
+        assert b["bpp"] == pytest.approx(a["bpp"], rel=0.05)
+    assert main(["bench", "webp", "photos", "--bpp", "1.5", "-o", "more"]) == 0
+    assert load_curve(next(Path("more").glob("*.json"))).results["bpp"][0] == pytest.approx(1.5, rel=0.05)
+
+
+def test_what_fails_is_told_and_the_rest_goes_on(folder, capsys):
+    (folder / "photos" / "text.png").write_text("no picture")
+    with Image.open(KINGFISHER) as image:
+        image.crop((0, 0, 16, 16)).save("photos/small.png")
+    status, printed, errors = command(capsys, "bench", "jpeg", "photos", "-q", "50")
+    assert status == 1
+    assert "text.png at quality 50" in errors
+    assert "no image that can be read" in errors
+    assert "small.png at quality 50" in errors
+    assert "at least 161" in errors
+    assert "means over 2 of 4 pictures" in printed
+
+
+def test_find_close_tells_the_nearest_quality(folder, capsys):
+    status, printed, _ = command(capsys, "find-close", "jpeg", "photos/a.png", "1", "-o", "a.jpg", "--decoded", "a.ppm")
+    assert status == 0
+    assert 8 * Path("a.jpg").stat().st_size / (192 * 176) == pytest.approx(1, abs=0.05)
+    with Image.open("a.jpg") as coded, Image.open("a.ppm") as decoded:
+        assert coded.convert("RGB").tobytes() == decoded.tobytes()
+    assert "quality " in printed
+    status, printed, _ = command(capsys, "find-close", "learned", "photos/a.png", "1")
+    assert status == 0
+    assert "(1 tried)" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "empty"], "there are no pictures in empty"),
+        (["evaluate", "missing"], "missing: No such file"),
+        (["evaluate", "photos", "--metrics", "vmaf"], "metrics are vmaf; expected some of psnr-rgb"),
+        (["evaluate", "photos", "-j", "0"], "--jobs is 0"),
+        (["bench", "gif", "photos"], "there is no codec 'gif'; there are jpeg, webp"),
+        (["bench", "jpeg", "photos", "-q", "0"], "expected a whole number from 1 to"),
+        (["bench", "jpeg", "photos", "-q", "5", "--bpp", "1"], "give one of them"),
+        (["bench", "jpeg", "photos", "--bpp", "-1"], "--bpp has -1"),
+        (["bench", "jpeg", "photos", "--match", "photos/a.png"], "is no rate-distortion curve"),
+        (["bench", "jpeg", "photos", "--set", "subsampling"], "expected NAME=VALUE"),
+        (["bench", "vtm", "photos", "--folder", "nowhere", "--config", "nothing.cfg"], "EncoderAppStatic"),
+        (["find-close", "jpeg", "photos/a.png", "1", "-w", "x.safetensors"], "are for learned codecs"),
+        (["find-close", "jpeg", "photos/a.png", "nan"], "target is nan"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(folder, capsys, arguments, said):
+    (folder / "empty").mkdir()
+    status, printed, errors = command(capsys, *arguments)
+    assert (status, printed, errors.count("\n")) == (2, "", 1)
+    assert said in errors
+    assert not list(folder.glob("results/*"))
