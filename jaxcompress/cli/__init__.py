@@ -11,9 +11,22 @@ import sys
 from collections.abc import Sequence
 
 from jaxcompress import __version__
-from jaxcompress.cli import bench, convert, decode, demo, encode, evaluate, find_close, info, pack, train, verify
+from jaxcompress.cli import (
+    bd_rate,
+    bench,
+    convert,
+    decode,
+    demo,
+    encode,
+    evaluate,
+    find_close,
+    info,
+    pack,
+    train,
+    verify,
+)
 
-_COMMANDS = (encode, decode, info, convert, demo, verify, train, pack, evaluate, bench, find_close)
+_COMMANDS = (encode, decode, info, convert, demo, verify, train, pack, evaluate, bench, find_close, bd_rate)
 
 
 def build_parser() -> argparse.ArgumentParser:

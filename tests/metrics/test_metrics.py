@@ -166,6 +166,7 @@ def test_rates():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(not KODAK.is_dir(), reason="JAXCOMPRESS_KODAK names no folder with the Kodak pictures")
 def test_similarities_on_kodak_equal_pytorch_msssim():
     paths = sorted(KODAK.glob("*.png"))

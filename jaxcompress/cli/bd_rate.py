@@ -1,0 +1,73 @@
+"""`jaxcompress bd-rate`."""
+
+import argparse
+import collections
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxcompress.cli import common
+
+_METRICS = ("psnr-rgb", "psnr-y", "psnr-yuv", "ssim-rgb", "ms-ssim-rgb")
+_SHORT = {"psnr": "psnr-rgb", "ssim": "ssim-rgb", "ms-ssim": "ms-ssim-rgb"}
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command."""
+    parser = common.add_command(
+        commands,
+        "bd-rate",
+        run,
+        help="compare rate-distortion curves: percent of bits that codecs need beyond an anchor's for the same quality",
+        example="jaxcompress bd-rate mine.json --anchor vtm --metric psnr-rgb ms-ssim\n"
+        "  jaxcompress bd-rate --anchor old.json new.json --with bpg mbt2018-mean-mse\n"
+        "\n"
+        "FILE is what `jaxcompress evaluate`, `jaxcompress bench` or CompressAI wrote, NAME a published curve on\n"
+        "Kodak: vtm, hm, bpg, av1, jpeg, jpeg2000, webp, or such as mbt2018-mean-mse and cheng2020-anchor-ms-ssim; an\n"
+        "unknown name is answered with the list.\n"
+        "\n"
+        "Exit status: 0 done; 1 a curve could not be compared; 2 bad input.",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="*", help="curves to compare, JSON")
+    parser.add_argument("--anchor", metavar="NAME|FILE", required=True, help="the curve to compare with")
+    parser.add_argument("--with", metavar="NAME", nargs="+", default=[], dest="names", help="published curves as well")
+    parser.add_argument(
+        "--metric",
+        metavar="METRIC",
+        nargs="+",
+        choices=(*_METRICS, *_SHORT),
+        default=["psnr-rgb"],
+        help=f"{', '.join(_METRICS)}; in decibels (default: psnr-rgb)",
+    )
+    parser.add_argument(
+        "--method", choices=("akima", "pchip", "cubic"), default="akima", help="interpolation (default: akima)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs it."""
+    from jaxcompress.evaluate import bd_table, published
+
+    if not args.files and not args.names:
+        raise ValueError("there is nothing to compare with the anchor; give files, or names with --with")
+    is_file = args.anchor not in published.names() and (args.anchor.endswith(".json") or Path(args.anchor).exists())
+    published_curves = [published.load(name) for name in ([] if is_file else [args.anchor]) + args.names]
+    file_curves = _load([args.anchor] * is_file + args.files, [curve.name for curve in published_curves])
+    anchor = (file_curves if is_file else published_curves).pop(0)
+    metrics = list(dict.fromkeys(_SHORT.get(metric, metric) for metric in args.metric))
+    rows = bd_table.bd_table(anchor, [*file_curves, *published_curves], metrics=metrics, method=args.method)
+    print(bd_table.render(anchor, rows))
+    return 1 if any(row.result is None for row in rows) else 0
+
+
+def _load(paths: Sequence[str], taken: Sequence[str]) -> list[Any]:
+    """Curves of files; those whose name is not theirs alone are called by their file as well."""
+    from jaxcompress.evaluate import load_curve
+
+    curves = [load_curve(path) for path in paths]
+    counts = collections.Counter([*taken, *(curve.name for curve in curves)])
+    return [
+        dataclasses.replace(curve, name=f"{curve.name} ({path})") if counts[curve.name] > 1 else curve
+        for path, curve in zip(paths, curves, strict=True)
+    ]
