@@ -38,9 +38,7 @@ class OpenJpeg(ExecutableCodec):
 
     def encode_command(self, quality: int | float, shape: tuple[int, int]) -> list[str]:
         """See `ExecutableCodec`."""
-        resolutions = min(
-            6, min(shape).bit_length()
-        )  # 6 by default, and a failure if the picture is too small for them
+        resolutions = min(6, min(shape).bit_length())  # 6 are its default, and too many for a small picture
         return ["-i", self.picture, "-o", self.coded, "-r", str(quality), "-I", "-n", str(resolutions)]
 
     def decode_command(self) -> list[str]:

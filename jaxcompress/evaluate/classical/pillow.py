@@ -100,7 +100,6 @@ class WebP(PillowCodec):
     subsamplings = ("4:2:0",)
     parameters: ClassVar = {
         "method": Parameter(4, "effort: 0 is fast, 6 is small", tuple(range(7))),
-        "use_sharp_yuv": Parameter(False, "chroma that is slower to compute, with sharper edges"),
     }
     settings = _FROM_0_TO_100
     qualities = _BY_FIVES

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from jaxcompress.evaluate.codec import CodecError, MissingExecutableError
 
-_LAST_LINES = 6
+_SAID = ("stdout.txt", "stderr.txt")
+_LAST_LINES = 5  # of each
 _VERSION_TIMEOUT = 30.0  # seconds
 
 
@@ -85,7 +86,7 @@ def run(command: Sequence[str], folder: Path, timeout: float | None) -> float:
 
     Args:
         command: it and its arguments.
-        folder: where it runs, and where what it says is kept.
+        folder: where it runs, and where what it says is kept: apart, for in one file what it says last may come first.
         timeout: seconds after which it is killed, if any.
 
     Returns:
@@ -94,41 +95,42 @@ def run(command: Sequence[str], folder: Path, timeout: float | None) -> float:
     Raises:
         CodecError: it failed; with the last lines that it said.
     """
-    said = folder / "said.txt"
-    # To a file and not through a pipe, for a pipe stays open for as long as any child of the program's lives.
-    with open(said, "wb") as output:
+    # Through files and not pipes, for a pipe stays open for as long as any child of the program's lives.
+    output, errors = (folder / name for name in _SAID)
+    with open(output, "wb") as stdout, open(errors, "wb") as stderr:
         start = time.perf_counter()
         try:
             status = subprocess.run(
                 command,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=stdout,
+                stderr=stderr,
                 timeout=timeout,
                 check=False,
             ).returncode
         except OSError as error:
             raise CodecError(f"{command[0]} does not run here: {error}") from error
         except subprocess.TimeoutExpired as error:
-            raise CodecError(f"{_line(command)}: given up after {timeout} seconds{_end(said)}") from error
+            raise complain(command, folder, f"given up after {timeout} seconds") from error
         seconds = time.perf_counter() - start
     if status != 0:
-        how = f"exit status {status}" if status > 0 else f"killed by signal {-status}"
-        raise CodecError(f"{_line(command)}: {how}{_end(said)}")
+        raise complain(command, folder, f"exit status {status}" if status > 0 else f"killed by signal {-status}")
     return seconds
 
 
 def complain(command: Sequence[str], folder: Path, what: str) -> CodecError:
-    """The error of a program that said that all was well, and did not do its work."""
-    return CodecError(f"{_line(command)}: {what}{_end(folder / 'said.txt')}")
+    """The error of a program that did not do its work.
+
+    Args:
+        command: it and its arguments.
+        folder: where `run` ran it.
+        what: went wrong, in words.
+    """
+    said = [line for name in _SAID for line in _lines(folder / name)[-_LAST_LINES:]]
+    return CodecError("\n  ".join([f"{' '.join(command)}: {what}{'' if said else ', without a word'}", *said]))
 
 
-def _line(command: Sequence[str]) -> str:
-    return " ".join(command)
-
-
-def _end(said: Path) -> str:
+def _lines(path: Path) -> list[str]:
     # Some programs draw bars, with carriage returns.
-    lines = [line.strip() for line in re.split(r"[\r\n]+", said.read_text(errors="replace")) if line.strip()]
-    return "".join(f"\n  {line}" for line in lines[-_LAST_LINES:]) or ", without a word"
+    return [line.strip() for line in re.split(r"[\r\n]+", path.read_text(errors="replace")) if line.strip()]

@@ -64,10 +64,7 @@ class X265(PlanarCodec):
     quality_name = "QP"
     encoder = Program(("x265",), "install the Debian package x265", "--version", r"encoder version (\S+)")
     decoder = FFMPEG
-    parameters: ClassVar = {
-        "preset": Parameter("placebo", "effort", _X265_PRESETS),
-        "tune": Parameter("psnr", "what it makes the best of", ("psnr", "ssim", "grain")),
-    }
+    parameters: ClassVar = {"preset": Parameter("placebo", "effort", _X265_PRESETS)}
     settings = tuple(range(51, -1, -1))
     qualities = tuple(range(47, 11, -5))
 
@@ -77,7 +74,7 @@ class X265(PlanarCodec):
         chroma = f"i{self.subsampling.replace(':', '')}"
         source = ["--input", self.picture, "--input-res", f"{width}x{height}", "--fps", "1", "--input-csp", chroma]
         depth = ["--input-depth", "8", "-D", "8", "--frames", "1", "--keyint", "1"]
-        effort = ["--preset", str(self.values["preset"]), "--tune", str(self.values["tune"]), "--no-info"]
+        effort = ["--preset", str(self.values["preset"]), "--tune", "psnr", "--no-info"]
         return [*source, *depth, "--qp", str(quality), *effort, "-o", self.coded]
 
     def decode_command(self) -> list[str]:
