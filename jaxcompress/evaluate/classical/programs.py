@@ -65,19 +65,19 @@ class Program:
             MissingExecutableError: it does not run here.
         """
         try:
-            run = subprocess.run(
+            said = subprocess.run(
                 [found, self.version_argument],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 timeout=_VERSION_TIMEOUT,
                 check=False,
-            )
+            ).stdout
         except OSError as error:
             raise MissingExecutableError(f"{found} does not run here: {error}; {self.source}") from error
         except subprocess.TimeoutExpired:
             return "unknown"
-        match = re.search(self.version_pattern, run.stdout.decode(errors="replace"))
+        match = re.search(self.version_pattern, said.decode(errors="replace"))
         return match[1] if match else "unknown"
 
 

@@ -55,7 +55,7 @@ class Av1(PlanarCodec):
 
 
 class X265(PlanarCodec):
-    """HEVC by x265, slowest and for PSNR, at a constant QP; ffmpeg, found on PATH, decodes. The file is a bare stream."""
+    """HEVC by x265, slowest and for PSNR, at a constant QP, in a bare stream; ffmpeg, found on PATH, decodes."""
 
     key = "x265"
     title = "HEVC (x265)"
