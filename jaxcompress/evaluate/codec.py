@@ -67,6 +67,7 @@ class PictureCodec(abc.ABC):
         subsampling: of the chroma planes, such as "4:4:4".
         settings: all settings, from the fewest bits to the most.
         qualities: those of a curve, in the same order, unless told otherwise.
+        suffix: of its files, such as ".jpg".
     """
 
     name: str
@@ -74,20 +75,22 @@ class PictureCodec(abc.ABC):
     subsampling: str
     settings: Sequence[Quality]
     qualities: Sequence[Quality]
+    suffix: str
 
-    def check(self, quality: Quality) -> None:
-        """Raises ValueError unless a quality can be used: a number in the range of `settings`, or one of the names."""
-        numbers = [setting for setting in self.settings if not isinstance(setting, str)]
-        whole = all(isinstance(number, int) for number in numbers)
-        if not numbers or isinstance(quality, str):
-            if quality in self.settings:
-                return
-            expected = f"one of {', '.join(map(str, self.settings))}"
-        else:
-            if min(numbers) <= quality <= max(numbers) and (isinstance(quality, int) or not whole):
-                return
-            expected = f"{'a whole' if whole else 'a'} number from {min(numbers)} to {max(numbers)}"
-        raise ValueError(f"{self.name} has no quality {quality!r}; expected {expected}")
+    def check_quality(self, quality: Quality) -> Quality:
+        """The quality as the codec takes it.
+
+        Args:
+            quality: what a user asks for.
+
+        Raises:
+            ValueError: the codec has no such quality.
+        """
+        if quality not in self.settings:
+            raise ValueError(
+                f"{self.name} has no quality {quality!r}; expected one of {', '.join(map(str, self.settings))}"
+            )
+        return quality
 
     @abc.abstractmethod
     def versions(self) -> dict[str, str]:

@@ -37,6 +37,7 @@ class LearnedCodec(PictureCodec):
     """
 
     subsampling = "4:4:4"
+    suffix = ".jxc"
 
     def __init__(
         self, weights: Mapping[Quality, Weights], *, name: str = "", estimate: bool = False, entropy: str | None = None

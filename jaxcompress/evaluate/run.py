@@ -177,22 +177,19 @@ def _code(codec: PictureCodec, source: Source, point: Quality | Target, settings
     if compile_seconds:
         row["compile_time"] = compile_seconds
     if settings.save is not None:
-        row |= _save(
-            settings.save, f"{file_name(codec.name)}/{file_name(str(_label(point)))}", source, encoded, decoded
-        )
+        below = Path(file_name(codec.name), file_name(str(_label(point))), source.name)
+        row |= {"source": str(source.path.resolve()), **_save(settings.save, below, codec.suffix, encoded, decoded)}
     return row
 
 
-def _save(folder: Path, below: str, source: Source, encoded: Encoded, decoded: Decoded) -> dict[str, str]:
+def _save(folder: Path, below: Path, suffix: str, encoded: Encoded, decoded: Decoded) -> dict[str, str]:
     """Keeps the coded file and the decoded picture, and tells where."""
-    place = folder / below / source.name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    picture, file = place.with_name(place.name + ".png"), place.with_name(place.name + ".bin")
-    write_picture(picture, decoded.pixels, overwrite=True)
-    kept = {"source": str(source.path.resolve()), "decoded": picture.relative_to(folder).as_posix()}
+    (folder / below).parent.mkdir(parents=True, exist_ok=True)
+    kept = {"decoded": f"{below.as_posix()}.decoded.png"}
+    write_picture(folder / kept["decoded"], decoded.pixels, overwrite=True)
     if encoded.data:
-        write_file(file, encoded.data, overwrite=True)
-        kept["file"] = file.relative_to(folder).as_posix()
+        kept["file"] = below.as_posix() + suffix
+        write_file(folder / kept["file"], encoded.data, overwrite=True)
     return kept
 
 
@@ -209,7 +206,7 @@ def _check_points(codec: PictureCodec, points: Sequence[Quality | Target]) -> No
         raise ValueError(f"qualities are {', '.join(map(str, labels)) or 'none'}; expected at least one, each once")
     for point in points:
         if not isinstance(point, Target):
-            codec.check(point)
+            codec.check_quality(point)
 
 
 def _label(point: Quality | Target) -> Quality:

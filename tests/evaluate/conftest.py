@@ -40,6 +40,7 @@ class Quantizer(PictureCodec):
     subsampling = "4:4:4"
     settings = tuple(range(128, 0, -1))
     qualities = (64, 16, 4)
+    suffix = ".z"
 
     def __init__(self, refused: int | None = None):
         self.refused = refused

@@ -17,7 +17,6 @@ class ClassicalCodec(PictureCodec):
         key: what the registry calls it.
         title: what a plot calls it.
         about: what codes, in a few words.
-        suffix: of its files, such as ".jp2".
         quality_name: what its users call the setting.
         subsamplings: those that it has; the first is the default.
         parameters: those that it has, by name.
@@ -32,7 +31,6 @@ class ClassicalCodec(PictureCodec):
     subsamplings: ClassVar[tuple[str, ...]] = ("4:4:4",)
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     fields: ClassVar[tuple[str, ...]] = ()
-    suffix: str
     settings: Sequence[int | float]
     qualities: Sequence[int | float]
 
