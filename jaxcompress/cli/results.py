@@ -47,33 +47,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="+",
         metavar="T",
-        help="instead of given qualities, those that come nearest to so many bits per pixel, for each picture",
+        help="points with so many bits per pixel: for each picture the quality that comes nearest",
     )
     parser.add_argument(
-        "--match", metavar="FILE", help="likewise, nearest to each point of another curve, picture by picture"
+        "--match", metavar="FILE", help="points with the bits of another curve, picture by picture"
     )
     parser.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="pictures at a time (default: 1)")
 
 
 def points(args: argparse.Namespace, qualities: Sequence[Any] | None) -> list[Any] | None:
-    """Qualities, or targets in their place; None for those that a codec has by default."""
+    """Qualities and targets; None for what a codec has by default."""
     from jaxcompress.evaluate import Target, load_curve
 
-    if sum(given is not None for given in (qualities, args.bpp, args.match)) > 1:
-        raise ValueError("qualities, --bpp and --match each say what the points are; give one of them")
+    wanted: list[Any] = list(qualities or [])
     if args.bpp is not None:
         if min(args.bpp) <= 0:
             raise ValueError(f"--bpp has {min(args.bpp)}; expected positive numbers of bits per pixel")
-        return [Target(f"{bpp:g} bpp", bpp) for bpp in args.bpp]
-    if args.match is None:
-        return None if qualities is None else list(qualities)
-    curve = load_curve(args.match)
-    by_point: dict[Any, dict[str, float]] = {}
-    for row in curve.pictures:
-        by_point.setdefault(row.get("point", row["quality"]), {})[row["picture"]] = row["bpp"]
-    if not by_point:
-        raise ValueError(f"{args.match} has no rows for single pictures, whose bits could be matched")
-    return [Target(f"as {curve.name} {label}", targets) for label, targets in by_point.items()]
+        wanted += [Target(f"{bpp:g} bpp", bpp) for bpp in args.bpp]
+    if args.match is not None:
+        curve = load_curve(args.match)
+        by_point: dict[Any, dict[str, float]] = {}
+        for row in curve.pictures:
+            by_point.setdefault(row.get("point", row["quality"]), {})[row["picture"]] = row["bpp"]
+        if not by_point:
+            raise ValueError(f"{args.match} has no rows for single pictures, whose bits could be matched")
+        wanted += [Target(f"as {curve.name} {label}", targets) for label, targets in by_point.items()]
+    return wanted or None
 
 
 def run(args: argparse.Namespace, codecs: Sequence[Any], qualities: Sequence[Any] | None, **settings: Any) -> int:

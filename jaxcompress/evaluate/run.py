@@ -131,8 +131,10 @@ def run(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     order = {source.name: place for place, source in enumerate(pictures)}
-    table = [rows[key] for key in sorted(rows, key=lambda key: (key[1], order[key[0]]))]
     complete = [name for name in order if all((name, place) in rows for place in range(len(points)))]
+    # Targets may lie between qualities: a curve goes from the fewest bits to the most.
+    places = sorted(range(len(points)), key=lambda place: sum(rows[name, place]["bpp"] for name in complete))
+    table = [rows[name, place] for place in places for name in order if (name, place) in rows]
     failures.sort(key=lambda failure: order[failure.picture])
     meta = {
         "versions": versions,
@@ -147,8 +149,8 @@ def run(
         **codec.facts(),
         **settings.meta,
     }
-    results = _means([[rows[name, place] for name in complete] for place in range(len(points))])
-    labels = tuple(map(_label, points))
+    results = _means([[rows[name, place] for name in complete] for place in places])
+    labels = tuple(_label(points[place]) for place in places)
     return Curve(codec.name, codec.description, results, labels, tuple(table), meta), failures
 
 
