@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from jaxcompress import __version__
-from jaxcompress.cli import convert, decode, demo, encode, info, pack, train, verify
+from jaxcompress.cli import convert, decode, demo, encode, info, pack, plot, report, train, verify
 
-_COMMANDS = (encode, decode, info, convert, demo, verify, train, pack)
+_COMMANDS = (encode, decode, info, convert, demo, verify, train, pack, plot, report)
 
 
 def build_parser() -> argparse.ArgumentParser:
