@@ -19,8 +19,8 @@ def add_parser(commands: Any) -> None:
         example="jaxcompress plot results/*.json -o psnr.png\n"
         "  jaxcompress plot results/*.json --with vtm bpg mbt2018-mean-mse -m ms-ssim -o ms-ssim.pdf\n"
         "\n"
-        "Files are those of `jaxcompress evaluate`, `jaxcompress bench`, and of CompressAI. Curves of learned codecs are\n"
-        "solid; of classical ones, and published ones, dashed.",
+        "Files are those of `jaxcompress evaluate`, `jaxcompress bench`, and of CompressAI. Curves of learned codecs\n"
+        "are solid; of classical ones, and published ones, dashed.",
     )
     parser.add_argument("files", metavar="FILE", nargs="*", help="JSON files of curves")
     parser.add_argument(
@@ -37,8 +37,8 @@ def add_parser(commands: Any) -> None:
         "--metric",
         default="psnr-rgb",
         metavar="METRIC",
-        help="psnr-rgb, ms-ssim (in dB), psnr-y, psnr-yuv, ssim-rgb, ms-ssim-rgb (not in dB), encoding_time or any other "
-        "that the files have (default: psnr-rgb)",
+        help="psnr-rgb, ms-ssim (in dB), psnr-y, psnr-yuv, ssim-rgb, ms-ssim-rgb (not in dB), encoding_time or any "
+        "other that the files have (default: psnr-rgb)",
     )
     parser.add_argument("-t", "--title", help="above the curves")
     parser.add_argument(
@@ -60,8 +60,8 @@ def add_published(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="published curves on the Kodak pictures: vtm hm bpg av1 jpeg jpeg2000 webp, and those of CompressAI's models "
-        "such as mbt2018-mean-mse",
+        help="published curves on the Kodak pictures: vtm hm bpg av1 jpeg jpeg2000 webp, and those of CompressAI's "
+        "models such as mbt2018-mean-mse",
     )
 
 

@@ -68,7 +68,7 @@ def metric_label(key: str) -> str:
 
 
 def styles(curves: Sequence[Curve], references: Sequence[Curve] = ()) -> list[Style]:
-    """Styles that tell curves apart, also in grey: those of learned codecs solid, of others and of references dashed."""
+    """Styles that tell curves apart, also in grey: of learned codecs solid, of others and of references dashed."""
     return [
         Style(_COLOURS[i % len(_COLOURS)], MARKERS[i % len(MARKERS)], i >= len(curves) or not is_learned(curve))
         for i, curve in enumerate([*curves, *references])
@@ -76,7 +76,7 @@ def styles(curves: Sequence[Curve], references: Sequence[Curve] = ()) -> list[St
 
 
 def is_learned(curve: Curve) -> bool:
-    """Whether a curve is one of a learned codec, as far as its file tells: ours by the command, CompressAI's by what it says."""
+    """Whether a curve is one of a learned codec, as far as its file tells."""
     command = str(curve.meta.get("command", ""))
     if command.startswith("jaxcompress "):
         return command.startswith("jaxcompress evaluate")
@@ -88,15 +88,19 @@ def has_metric(curve: Curve, key: str) -> bool:
     return key in curve.results or (key == "ms-ssim-db-rgb" and "ms-ssim-rgb" in curve.results)
 
 
+def qualities(curve: Curve) -> Sequence[Quality | None]:
+    """The settings of a curve's points, or so many times None if the file did not tell."""
+    count = len(curve.results["bpp"])
+    return curve.qualities if len(curve.qualities) == count else [None] * count
+
+
 def points(curve: Curve, key: str) -> list[Point]:
-    """The points of a curve from the fewest bits to the most; those of infinite quality cannot be drawn and are left out.
+    """The points of a curve from the fewest bits to the most, without those of infinite quality.
 
     Raises:
         ValueError: the curve has no such metric.
     """
-    values = curve.values(key)
-    qualities = curve.qualities if len(curve.qualities) == len(values) else [None] * len(values)
-    found = (Point(*each) for each in zip(curve.results["bpp"], values, qualities, strict=True))
+    found = (Point(*each) for each in zip(curve.results["bpp"], curve.values(key), qualities(curve), strict=True))
     return sorted((p for p in found if math.isfinite(p.bpp) and math.isfinite(p.value)), key=lambda point: point.bpp)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _MARKERS = {
     "cross": "P",
     "x": "X",
 }
+_LEGEND_ROW = 0.22  # inches
 _MARKER_SIZES = {"star": 8.5, "hex": 6.5, "diamond": 4.8}
 
 
@@ -61,6 +63,10 @@ def plot_curves(
     """
     if not curves and not references:
         raise ValueError("there are no curves to plot")
+    if log and limits is not None and min(limits[:2]) <= 0:
+        raise ValueError(
+            f"the rate's limits are {limits[0]:g} and {limits[1]:g}; a logarithmic axis needs positive ones"
+        )
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -150,14 +156,17 @@ def _add_legend(figure: Figure, axes: Axes, lines: Sequence, names: Sequence[str
     labels = [f" {name}" if name.startswith("_") else name for name in names]
     options = {"fontsize": "small", "framealpha": 0.9, "edgecolor": "#d9d9d9", "handlelength": 2.8}
     legend = axes.legend(lines, labels, loc="lower right", **options)
+    legend.set_in_layout(False)
     _show_plainly(legend)
     figure.draw_without_rendering()
     box = legend.get_window_extent().padded(6)
     frame = axes.get_window_extent()
     hidden = any(line.get_transform().transform_path(line.get_path()).intersects_bbox(box, False) for line in lines)
+    hidden |= any(box.count_contains(axes.transData.transform(dots.get_offsets())) for dots in axes.collections)
     if hidden or box.x0 < frame.x0 or box.y1 > frame.y1:
         legend.remove()
-        _show_plainly(figure.legend(lines, labels, loc="outside right upper", **options))
+        columns = math.ceil(len(lines) * _LEGEND_ROW / figure.get_figheight())
+        _show_plainly(figure.legend(lines, labels, loc="outside right upper", ncols=columns, **options))
 
 
 def _show_plainly(legend) -> None:

@@ -15,6 +15,7 @@
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim();
     const line = style.getPropertyValue("--faint").trim();
+    for (const grid of plot.center) [grid.grid_line_color, grid.grid_line_alpha] = [line, 0.2];
     for (const axis of [...plot.below, ...plot.left]) {
       axis.axis_label_text_color = axis.major_label_text_color = ink;
       axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = line;

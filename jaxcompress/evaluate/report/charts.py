@@ -17,13 +17,16 @@ def shown_metrics(curves: Sequence[Curve]) -> list[str]:
 
 
 def make_charts(curves: Sequence[Curve], styles: Sequence[Style]) -> list[dict[str, Any]]:
-    """For each metric its name, the places of the curves that have it, and figures as `Bokeh.embed.embed_item` takes them."""
+    """For each metric its name, the places of the curves that have it, and figures for `Bokeh.embed.embed_item`."""
     from bokeh.embed import json_item
 
     charts = []
     for key in shown_metrics(curves):
         members = [i for i, curve in enumerate(curves) if axes.has_metric(curve, key) and axes.points(curve, key)]
-        figures = {scale: json_item(_make_figure(curves, styles, members, key, scale)) for scale in ("linear", "log")}
+        figures = {
+            name: json_item(_make_figure(curves, styles, members, key, log=log))
+            for name, log in (("linear", False), ("log", True))
+        }
         charts.append({"key": key, "label": axes.metric_label(key), "curves": members, "figures": figures})
     return charts
 
@@ -35,7 +38,9 @@ def resources() -> str:
     return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
 
 
-def _make_figure(curves: Sequence[Curve], styles: Sequence[Style], members: Sequence[int], key: str, scale: str) -> Any:
+def _make_figure(
+    curves: Sequence[Curve], styles: Sequence[Style], members: Sequence[int], key: str, *, log: bool
+) -> Any:
     from bokeh.models import HoverTool, LogTicker, NumeralTickFormatter, WheelZoomTool
     from bokeh.plotting import figure
 
@@ -43,7 +48,7 @@ def _make_figure(curves: Sequence[Curve], styles: Sequence[Style], members: Sequ
         name="chart",
         height=440,
         sizing_mode="stretch_width",
-        x_axis_type=scale,
+        x_axis_type="log" if log else "linear",
         x_axis_label=axes.BPP_LABEL,
         y_axis_label=axes.metric_label(key),
         tools="pan,box_zoom,reset,save",
@@ -57,8 +62,7 @@ def _make_figure(curves: Sequence[Curve], styles: Sequence[Style], members: Sequ
     plot.add_tools(wheel)
     plot.toolbar.active_scroll = wheel
     plot.toolbar.logo = None
-    plot.grid.grid_line_alpha = 0.25
-    if scale == "log":
+    if log:
         plot.xaxis.ticker = LogTicker(mantissas=[1, 2, 5])
         plot.xaxis.formatter = NumeralTickFormatter(format="0.[000]")
     markers = [_draw(plot, curves[i], styles[i], key, name=str(i)) for i in members]

@@ -56,8 +56,7 @@ def differences(curves: Sequence[Curve], anchor: Curve, key: str) -> list[Differ
 
 def table(curves: Sequence[Curve]) -> dict[str, Any]:
     """Means and rows of single pictures, as the page's script shows them."""
-    rows = [row for curve in curves for row in curve.pictures]
-    keys = [key for key in _COLUMNS if any(_mean_of(curve, key) for curve in curves) or any(map(_has(key), rows))]
+    keys = [key for key in _COLUMNS if any(axes.has_metric(curve, key) for curve in curves)]
     return {
         "columns": [_COLUMNS[key] for key in keys],
         "curves": [curve.name for curve in curves],
@@ -101,26 +100,16 @@ def mixture(curves: Sequence[Curve]) -> list[str]:
 
 def _rows(curve: Curve, place: int, keys: Sequence[str]) -> list[list[Any]]:
     """Place of the curve, picture (None for the mean), quality, values."""
-    qualities = (
-        curve.qualities if len(curve.qualities) == len(curve.results["bpp"]) else [None] * len(curve.results["bpp"])
-    )
-    means = {key: _mean_of(curve, key) for key in keys}
+    qualities = axes.qualities(curve)
+    absent = [None] * len(qualities)
+    means = [curve.values(key) if axes.has_metric(curve, key) else absent for key in keys]
     found = [
-        [place, None, _label(quality), *(_round(means[key][i]) if means[key] else None for key in keys)]
-        for i, quality in enumerate(qualities)
+        [place, None, _label(quality), *map(_round, values)] for quality, *values in zip(qualities, *means, strict=True)
     ]
     for row in curve.pictures:
         label = _label(row.get("point", row.get("quality")))
         found.append([place, str(row.get("picture")), label, *(_round(axes.number(row, key)) for key in keys)])
     return found
-
-
-def _mean_of(curve: Curve, key: str) -> list[float] | None:
-    return curve.values(key) if axes.has_metric(curve, key) else None
-
-
-def _has(key: str):
-    return lambda row: axes.number(row, key) is not None
 
 
 def _label(quality: Any) -> int | float | str | None:

@@ -48,7 +48,8 @@ def make_report(
 
     Args:
         entries: curves, see `load_entries`.
-        anchor: name of the curve that BD-rates compare with, or its short one; the first reference, else the first curve, unless given.
+        anchor: name of the curve that BD-rates compare with, or its short one; the first reference, else the first
+            curve, unless given.
         pictures: names of pictures to show, of those that were saved; the first three unless given.
         bpp: rates to show pictures at: of each curve the saved one nearest to it; unless given, that of the first
             curve's row in the middle of its rates.
@@ -76,7 +77,7 @@ def make_report(
     gallery = make_gallery(entries, pictures=pictures, bpp=bpp)
     scripts = [library, *map(_read, _SCRIPTS)]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["count"] = lambda number: f"{number:,}"
+    environment.filters["signed"] = _signed
     html = environment.from_string(_read("page.html")).render(
         title=title,
         policy=_policy(scripts),
@@ -121,6 +122,10 @@ def _read(name: str) -> str:
 def _data(value: Any) -> str:
     """JSON that cannot end the element it stands in."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _signed(value: float, places: int) -> str:
+    return f"{value:+.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -49,6 +49,11 @@
     return { kind, version: versions().find((version) => version.curve === Number(curve)) };
   }
 
+  function dataOf({ kind, version }) {
+    if (kind === "original") return load(shot().original);
+    return kind === "error" ? makeErrorMap(version.image) : load(version.image);
+  }
+
   function describe(caption, { kind, version }) {
     const name = document.createElement("b");
     const details = document.createElement("span");
@@ -66,7 +71,7 @@
   async function showSide(side) {
     const mine = ++side.turn;
     const found = find(side.choice.value);
-    const data = await (found.kind === "original" ? load(shot().original) : found.kind === "error" ? makeErrorMap(found.version.image) : load(found.version.image));
+    const data = await dataOf(found);
     if (mine !== side.turn) return;
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [data.width, data.height];
@@ -214,10 +219,12 @@
   stage.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = arrows[event.key];
-    const act = arrow ? () => (event.target === divider ? split(view.split - 0.02 * (arrow[0] - arrow[1])) : move(40 * arrow[0], 40 * arrow[1])) : keys[event.key.toLowerCase()] ?? keys[event.key];
-    if (!act) return;
+    const act = keys[event.key] ?? keys[event.key.toLowerCase()];
+    if (!arrow && !act) return;
     event.preventDefault();
-    act();
+    if (!arrow) act();
+    else if (event.target === divider) split(view.split - 0.02 * (arrow[0] - arrow[1]));
+    else move(40 * arrow[0], 40 * arrow[1]);
   });
   for (const [id, act] of [["in", zoomIn], ["out", zoomOut], ["whole", showWhole], ["actual", showActual], ["swap", swap]]) {
     element(id).addEventListener("click", act);
