@@ -152,10 +152,8 @@ def _draw_frame(axes: Axes, key: str, title: str | None, log: bool) -> None:
 
 def _add_legend(figure: Figure, axes: Axes, lines: Sequence, names: Sequence[str]) -> None:
     """In the lower right corner, which curves leave free; beside the axes if they do not."""
-    # A space in front, for Matplotlib hides what begins with an underscore.
-    labels = [f" {name}" if name.startswith("_") else name for name in names]
     options = {"fontsize": "small", "framealpha": 0.9, "edgecolor": "#d9d9d9", "handlelength": 2.8}
-    legend = axes.legend(lines, labels, loc="lower right", **options)
+    legend = axes.legend(lines, names, loc="lower right", **options)
     legend.set_in_layout(False)
     _show_plainly(legend)
     figure.draw_without_rendering()
@@ -166,7 +164,7 @@ def _add_legend(figure: Figure, axes: Axes, lines: Sequence, names: Sequence[str
     if hidden or box.x0 < frame.x0 or box.y1 > frame.y1:
         legend.remove()
         columns = math.ceil(len(lines) * _LEGEND_ROW / figure.get_figheight())
-        _show_plainly(figure.legend(lines, labels, loc="outside right upper", ncols=columns, **options))
+        _show_plainly(figure.legend(lines, names, loc="outside right upper", ncols=columns, **options))
 
 
 def _show_plainly(legend) -> None:

@@ -79,10 +79,9 @@ def test_the_legend_hides_no_curve():
 def test_names_are_shown_as_they_are():
     names = ["$x_1$ <b>", "_hidden", "$ one dollar"]
     figure = plot_curves([make_curve(name) for name in names])
-    assert [text.get_text().strip() for text in legend_of(figure).get_texts()] == names
     svg = render(figure, "svg").decode()
-    assert "$x_1$ &lt;b&gt;" in svg
-    assert "$ one dollar" in svg
+    for name in ("$x_1$ &lt;b&gt;", "_hidden", "$ one dollar"):
+        assert f">{name}</text>" in svg
 
 
 def test_limits_size_rate_axis_and_single_pictures():

@@ -161,6 +161,7 @@ def test_curves_are_drawn_hidden_and_changed(open_page):
 
 def test_the_chart_zooms_and_tells_what_is_pointed_at(open_page):
     page = open_page()
+    page.locator("#chart").scroll_into_view_if_needed()
     place = page.evaluate("""() => {
         const plot = Bokeh.documents.at(-1).roots()[0];
         const frame = [...Bokeh.index.roots].find((view) => view.frame).frame;
@@ -173,7 +174,8 @@ def test_the_chart_zooms_and_tells_what_is_pointed_at(open_page):
     }""")
     page.mouse.move(place["x"], place["y"])
     for text in (EVIL, "2.0000", "32.0000"):
-        page.locator("#chart").get_by_text(text).wait_for(timeout=5000)
+        page.locator(".bk-Tooltip").get_by_text(text, exact=True).wait_for(timeout=5000)
+    assert page.locator(".bk-Tooltip").bounding_box()["x"] >= 0
     page.keyboard.down("Control")
     page.mouse.wheel(0, -300)
     page.keyboard.up("Control")

@@ -8,6 +8,7 @@ from jaxcompress.evaluate import axes
 from jaxcompress.evaluate.axes import Style
 from jaxcompress.evaluate.curve import Curve
 
+_SIZES = {"diamond": 11, "star": 11}
 METRICS = ("psnr-rgb", "ms-ssim-db-rgb", "psnr-y", "psnr-yuv", "ssim-rgb")
 
 
@@ -87,7 +88,14 @@ def _draw(plot: Any, curve: Curve, style: Style, key: str, *, name: str) -> Any:
     dash = "dashed" if style.dashed else "solid"
     plot.line("x", "y", source=source, line_color=style.colour, line_width=2, line_dash=dash, name=name)
     return plot.scatter(
-        "x", "y", source=source, marker=style.marker, size=8, color=style.colour, line_color=None, name=name
+        "x",
+        "y",
+        source=source,
+        marker=style.marker,
+        size=_SIZES.get(style.marker, 8),
+        color=style.colour,
+        line_color=None,
+        name=name,
     )
 
 
