@@ -22,11 +22,17 @@ from jaxcompress.cli import (
     find_close,
     info,
     pack,
+    plot,
+    report,
     train,
     verify,
 )
 
-_COMMANDS = (encode, decode, info, convert, demo, verify, train, pack, evaluate, bench, find_close, bd_rate)
+_COMMANDS = (
+    *(encode, decode, info, convert, demo, verify),
+    *(evaluate, bench, find_close, bd_rate, plot, report),
+    *(train, pack),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
