@@ -91,8 +91,10 @@ def bd_rate(anchor: Curve, test: Curve, *, metric: str = "psnr-rgb", method: str
         raise ValueError(f"the metric is {metric!r}; expected one of {', '.join(METRICS)}")
     if method not in METHODS:
         raise ValueError(f"the method is {method!r}; expected one of {', '.join(METHODS)}")
-    points = [_Points.of(curve.name, curve.values("bpp"), _quality(curve, metric)) for curve in (anchor, test)]
-    difference = _compare(*points, metric, method)
+    of_anchor, of_test = (
+        _Points.of(curve.name, curve.values("bpp"), _quality(curve, metric)) for curve in (anchor, test)
+    )
+    difference = _compare(of_anchor, of_test, metric, method)
     by_picture, failed = _compare_pictures(anchor, test, metric, method)
     return dataclasses.replace(difference, by_picture=by_picture, failed_pictures=failed)
 
@@ -109,24 +111,27 @@ class _Points:
     @classmethod
     def of(cls, name: str, rates: Sequence[float], qualities: Sequence[float]) -> "_Points":
         kept: list[tuple[float, float]] = []
-        dropped = []
-        for rate, negative in sorted(zip(rates, (-quality for quality in qualities), strict=True)):
-            point = f"{name}: {rate:.4g} bpp, {-negative:.4g} dB"
-            if not (math.isfinite(rate) and rate > 0 and math.isfinite(negative)):
-                dropped.append(f"{point}: not finite")
-            elif kept and kept[-1][1] >= -negative:
-                dropped.append(f"{point}: no better than {kept[-1][0]:.4g} bpp, {kept[-1][1]:.4g} dB")
+        points = list(zip(rates, qualities, strict=True))
+        finite = [point for point in points if all(map(math.isfinite, point)) and point[0] > 0]
+        dropped = [f"{name}: {_text(point)}: not finite" for point in points if point not in finite]
+        for point in sorted(finite, key=lambda point: (point[0], -point[1])):
+            if kept and kept[-1][1] >= point[1]:
+                dropped.append(f"{name}: {_text(point)}: no better than {_text(kept[-1])}")
             else:
-                kept.append((rate, -negative))
+                kept.append(point)
         if len(kept) < MIN_POINTS:
             raise ValueError(
                 f"{name} has {len(kept)} points of use; expected at least {MIN_POINTS}"
                 + "".join(f"; dropped {point}" for point in dropped)
             )
-        return cls(name, *np.array(kept).T, tuple(dropped))
+        return cls(name, np.array(kept)[:, 0], np.array(kept)[:, 1], tuple(dropped))
 
     def range(self) -> str:
         return f"{self.name} {self.qualities[0]:.4g} to {self.qualities[-1]:.4g} dB"
+
+
+def _text(point: tuple[float, float]) -> str:
+    return f"{point[0]:.4g} bpp, {point[1]:.4g} dB"
 
 
 def _compare(anchor: _Points, test: _Points, metric: str, method: str) -> BDRate:
@@ -173,14 +178,12 @@ def _compare_pictures(anchor: Curve, test: Curve, metric: str, method: str) -> t
     """Percentages of the pictures that both curves have rows of, and reasons for those that have none."""
     percents: dict[str, float] = {}
     failed: dict[str, str] = {}
-    of_anchor, of_test = _by_picture(anchor, metric), _by_picture(test, metric)
-    for picture in sorted(of_anchor.keys() & of_test.keys()):
+    rows_of_anchor, rows_of_test = _by_picture(anchor, metric), _by_picture(test, metric)
+    for picture in sorted(rows_of_anchor.keys() & rows_of_test.keys()):
         try:
-            points = [
-                _Points.of(f"{curve.name}, {picture}", *rows[picture])
-                for curve, rows in ((anchor, of_anchor), (test, of_test))
-            ]
-            percents[picture] = _compare(*points, metric, method).percent
+            of_anchor = _Points.of(f"{anchor.name}, {picture}", *rows_of_anchor[picture])
+            of_test = _Points.of(f"{test.name}, {picture}", *rows_of_test[picture])
+            percents[picture] = _compare(of_anchor, of_test, metric, method).percent
         except ValueError as error:
             failed[picture] = str(error)
     return percents, failed

@@ -2,13 +2,18 @@
 
 import functools
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-_TAPS, _SIGMA = 11, 1.5
+# A Gaussian of sigma 1.5 with a sum of 1, to the last bit as pytorch_msssim has it: variances are small differences of
+# large means of squares, so that on flat areas a window whose sum is another by 1e-7 gives another similarity.
+_HALF = (0.0010283804, 0.007598758, 0.036000773, 0.10936069, 0.21300553, 0.26601171)
+_WINDOW = np.array([*_HALF, *_HALF[-2::-1]], np.float32)
+_TAPS = len(_WINDOW)
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _K1, _K2 = 0.01, 0.03
 
@@ -71,30 +76,43 @@ def as_floats(a: jax.Array, b: jax.Array, *, peak: float, name: str, min_side: i
 def _ssim(a: jax.Array, b: jax.Array, peak: float) -> tuple[jax.Array, jax.Array]:
     """SSIM and its contrast-structure part, by picture and channel `[N, C]`."""
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    mean_a, mean_b, square_a, square_b, product = _blur(jnp.stack([a, b, a * a, b * b, a * b]))
+    mean_a, mean_b, square_a, square_b, product = blur(jnp.stack([a, b, a * a, b * b, a * b]))
     variance_a, variance_b, covariance = square_a - mean_a**2, square_b - mean_b**2, product - mean_a * mean_b
     contrast = (2 * covariance + c2) / (variance_a + variance_b + c2)
     similarity = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1) * contrast
-    return similarity.mean(axis=(1, 2)), contrast.mean(axis=(1, 2))
+    return mean_of_pixels(similarity), mean_of_pixels(contrast)
 
 
-def _blur(x: jax.Array) -> jax.Array:
-    """Separable Gaussian of each channel of `[..., H, W, C]`, without padding."""
-    distance = np.arange(_TAPS) - _TAPS // 2
-    window = np.exp(-(distance**2) / (2 * _SIGMA**2)).astype(np.float32)
-    window /= window.sum()
-    planes = jnp.moveaxis(x, -1, 0)
-    y = planes.reshape(-1, *x.shape[-3:-1], 1)
-    for kernel in (window.reshape(_TAPS, 1, 1, 1), window.reshape(1, _TAPS, 1, 1)):
-        y = lax.conv_general_dilated(
-            y,
-            jnp.asarray(kernel, x.dtype),
-            (1, 1),
-            "VALID",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            precision=lax.Precision.HIGHEST,
-        )
-    return jnp.moveaxis(y.reshape(*planes.shape[:-2], *y.shape[1:3]), 0, -1)
+def mean_of_pixels(x: jax.Array) -> jax.Array:
+    """Mean of `[N, H, W, C]` by picture and channel, `[N, C]`.
+
+    By rows first: on CPUs XLA adds one number after the other, and some 100 000 float32 in a row would lose the sixth
+    digit.
+    """
+    return x.mean(axis=2).mean(axis=1)
+
+
+@jax.custom_vjp
+def blur(x: jax.Array) -> jax.Array:
+    """Separable Gaussian of each channel of `[..., H, W, C]`, without padding.
+
+    Tap is added after tap, as pytorch_msssim's convolutions add on CPUs: on flat areas, where variances are nothing but
+    rounding, another order changes the fifth digit of MS-SSIM. The window is symmetric, so the gradient is a blur as
+    well; stated like that it compiles and runs in a third of the time. Forward mode is not offered.
+    """
+    for axis in (x.ndim - 3, x.ndim - 2):
+        size = x.shape[axis] - _TAPS + 1
+        shifted = [lax.slice_in_dim(x, tap, tap + size, axis=axis) for tap in range(_TAPS)]
+        x = functools.reduce(operator.add, (weight * y for weight, y in zip(_WINDOW, shifted, strict=True)))
+    return x
+
+
+def _blur_backward(_: None, g: jax.Array) -> tuple[jax.Array]:
+    margin = (_TAPS - 1, _TAPS - 1)
+    return (blur(jnp.pad(g, [(0, 0)] * (g.ndim - 3) + [margin, margin, (0, 0)])),)
+
+
+blur.defvjp(lambda x: (blur(x), None), _blur_backward)
 
 
 def _halve(x: jax.Array) -> jax.Array:

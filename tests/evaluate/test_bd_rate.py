@@ -72,17 +72,18 @@ def test_half_the_rate_is_minus_50_percent_and_a_decibel_more_is_one(method):
 
 
 def test_points_come_in_any_order_and_useless_ones_are_dropped():
-    rates = [1.6, 0.4, 0.1, 0.2, 0.8, 0.4, 3.2, 6.4, 0, 0.9]
-    psnr = [39.0, 34.5, 28.0, 31.0, 37.0, 34.5, math.inf, math.nan, 20.0, 36.0]
+    rates = [1.6, 0.4, 0.1, math.nan, 0.2, 0.8, 0.4, 3.2, 6.4, 0, 0.9]
+    psnr = [39.0, 34.5, 28.0, 30.0, 31.0, 37.0, 34.5, math.inf, math.nan, 20.0, 36.0]
     found = bd_rate(curve(), curve("lossless", rates, psnr))
     assert found.percent == pytest.approx(0, abs=1e-9)
     assert found.points == (5, 5)
     assert found.dropped == (
+        "lossless: nan bpp, 30 dB: not finite",
+        "lossless: 3.2 bpp, inf dB: not finite",
+        "lossless: 6.4 bpp, nan dB: not finite",
         "lossless: 0 bpp, 20 dB: not finite",
         "lossless: 0.4 bpp, 34.5 dB: no better than 0.4 bpp, 34.5 dB",
         "lossless: 0.9 bpp, 36 dB: no better than 0.8 bpp, 37 dB",
-        "lossless: 3.2 bpp, inf dB: not finite",
-        "lossless: 6.4 bpp, nan dB: not finite",
     )
 
 
