@@ -67,7 +67,7 @@ class LearnedCodec(PictureCodec):
     def encode(self, pixels: np.ndarray, quality: Quality) -> Encoded:
         """See `PictureCodec`."""
         codec = self._codecs[quality]
-        shape = pixels.shape[:2]
+        shape = pixels.shape[0], pixels.shape[1]
         if self._estimate:
             (bits, x_hat), seconds, compiling = self._timed(
                 "estimate", quality, shape, lambda: self._run(quality, pixels)
@@ -89,7 +89,8 @@ class LearnedCodec(PictureCodec):
     def _run(self, quality: Quality, pixels: np.ndarray) -> tuple[float, np.ndarray]:
         """Estimated bits, and the reconstruction `[H, W, 3]` in [0, 1]."""
         codec = self._codecs[quality]
-        padding = centered_padding(*pixels.shape[:2], codec.model.stride)
+        height, width = pixels.shape[:2]
+        padding = centered_padding(height, width, codec.model.stride)
         bits, x_hat = _estimate(codec.model, codec.weights.variables, pad(to_float(pixels), padding)[None])
         return float(bits), crop(np.asarray(x_hat[0]), padding)
 
@@ -133,5 +134,5 @@ def _describe(codec: Codec) -> dict[str, Any]:
 @functools.partial(jax.jit, static_argnums=0)
 def _estimate(model: CompressionModel, variables: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Bits by the likelihoods of a batch of one, and the clamped reconstruction."""
-    out = model.apply(variables, x)
+    out: Any = model.apply(variables, x)
     return metrics.estimated_bits_per_pixel(out.likelihoods, 1), jnp.clip(out.x_hat, 0, 1)
