@@ -8,14 +8,15 @@ The public surface, loaded on first use so that `import jaxcompress` stays cheap
 
 Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `integer` (entropy
 parameters in exact arithmetic), `models`, `codec` (bitstreams and files), `convert` (PyTorch checkpoints), `metrics`,
-`train`, `zoo` (bundled weights), `coder` (the C++ entropy coder). Conventions are stated in `jaxcompress.ops`.
+`train`, `evaluate` (rate-distortion curves and reports), `zoo` (bundled weights), `coder` (the C++ entropy coder).
+Conventions are stated in `jaxcompress.ops`.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxcompress import codec, coder, convert, entropy, integer, layers, metrics, models, ops, train, zoo
+    from jaxcompress import codec, coder, convert, entropy, evaluate, integer, layers, metrics, models, ops, train, zoo
     from jaxcompress.codec import Codec
     from jaxcompress.models import create
     from jaxcompress.weights import Weights, load
@@ -30,6 +31,7 @@ __all__ = [
     "convert",
     "create",
     "entropy",
+    "evaluate",
     "integer",
     "layers",
     "load",

@@ -1,9 +1,6 @@
 """`jaxcompress bd-rate`."""
 
 import argparse
-import collections
-import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +45,15 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs it."""
     from jaxcompress.evaluate import bd_table, published
+    from jaxcompress.evaluate.entries import load_entries
 
     if not args.files and not args.names:
         raise ValueError("there is nothing to compare with the anchor; give files, or names with --with")
     is_file = args.anchor not in published.names() and (args.anchor.endswith(".json") or Path(args.anchor).exists())
-    published_curves = [published.load(name) for name in ([] if is_file else [args.anchor]) + args.names]
-    file_curves = _load([args.anchor] * is_file + args.files, [curve.name for curve in published_curves])
-    anchor = (file_curves if is_file else published_curves).pop(0)
+    names = [*args.names] if is_file else [args.anchor, *args.names]
+    entries = load_entries([args.anchor] * is_file + args.files, names)
+    anchor = entries.pop(0 if is_file else len(args.files)).curve
     metrics = list(dict.fromkeys(_SHORT.get(metric, metric) for metric in args.metric))
-    rows = bd_table.bd_table(anchor, [*file_curves, *published_curves], metrics=metrics, method=args.method)
+    rows = bd_table.bd_table(anchor, [entry.curve for entry in entries], metrics=metrics, method=args.method)
     print(bd_table.render(anchor, rows))
     return 1 if any(row.result is None for row in rows) else 0
-
-
-def _load(paths: Sequence[str], taken: Sequence[str]) -> list[Any]:
-    """Curves of files; those whose name is not theirs alone are called by their file as well."""
-    from jaxcompress.evaluate import load_curve
-
-    curves = [load_curve(path) for path in paths]
-    counts = collections.Counter([*taken, *(curve.name for curve in curves)])
-    return [
-        dataclasses.replace(curve, name=f"{curve.name} ({path})") if counts[curve.name] > 1 else curve
-        for path, curve in zip(paths, curves, strict=True)
-    ]

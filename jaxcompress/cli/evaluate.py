@@ -70,7 +70,13 @@ def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any
     for source, weights in [*files.items(), *((name, zoo.load(name)) for name in names)]:
         curves.setdefault(curve_name(weights), {})[source] = weights
     return [
-        LearnedCodec(_by_quality(group), name=name, estimate=estimate, entropy=args.entropy)
+        # Bundled weights have a name of their own; those of files go by what they are.
+        LearnedCodec(
+            _by_quality(group),
+            name=next(iter(group)) if len(group) == 1 and not group.keys() & files.keys() else name,
+            estimate=estimate,
+            entropy=args.entropy,
+        )
         for name, group in curves.items()
     ]
 

@@ -49,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="points with so many bits per pixel: for each picture the quality that comes nearest",
     )
-    parser.add_argument(
-        "--match", metavar="FILE", help="points with the bits of another curve, picture by picture"
-    )
+    parser.add_argument("--match", metavar="FILE", help="points with the bits of another curve, picture by picture")
     parser.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="pictures at a time (default: 1)")
 
 

@@ -60,7 +60,11 @@ class Curve:
             FileExistsError: it exists, and `overwrite` is off.
         """
         content: dict[str, Any] = {"name": self.name, "description": self.description, "results": dict(self.results)}
-        ours: dict[str, Any] = {"qualities": list(self.qualities), "meta": dict(self.meta), "pictures": list(self.pictures)}
+        ours: dict[str, Any] = {
+            "qualities": list(self.qualities),
+            "meta": dict(self.meta),
+            "pictures": list(self.pictures),
+        }
         content |= {key: value for key, value in ours.items() if value}
         text = json.dumps(_finite(content), indent=2, allow_nan=False, ensure_ascii=False)
         write_file(path, (text + "\n").encode(), overwrite=overwrite)

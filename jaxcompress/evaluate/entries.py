@@ -36,14 +36,14 @@ def load_entries(paths: Sequence[str | Path], published: Sequence[str] = ()) -> 
         ValueError: a file holds no curve, or there is no such published one.
     """
     entries = [Entry(load_curve(path), Path(path).parent, short=Path(path).stem) for path in paths]
+    hints = [str(path) for path in paths] + ["published"] * len(published)
     if published:
         from jaxcompress.evaluate.published import load
 
         entries += [Entry(load(name), reference=True, short=name) for name in published]
     uses = Counter(entry.curve.name for entry in entries)
     names: list[str] = []
-    for entry in entries:
-        hint = "published" if entry.reference else entry.short
+    for entry, hint in zip(entries, hints, strict=True):
         name = entry.curve.name if uses[entry.curve.name] == 1 else f"{entry.curve.name} ({hint})"
         names.append(name if name not in names else f"{name} #{names.count(name) + 1}")
     return [

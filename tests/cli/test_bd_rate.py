@@ -43,7 +43,7 @@ def test_files_of_one_name_are_told_apart(tmp_path, capsys, monkeypatch):
     status, printed, _ = bd_rate(capsys, "mine.json", "--anchor", "yours.json", "--with", "hm", "vtm")
     assert status == 0
     assert printed.startswith("anchor: HM (yours.json) (HM 16.20")
-    assert [line.split("  ")[0] for line in printed.splitlines()[6:9]] == ["HM (mine.json)", "HM", "VTM"]
+    assert [line.split("  ")[0] for line in printed.splitlines()[6:9]] == ["HM (mine.json)", "HM (published)", "VTM"]
 
 
 def test_a_curve_that_cannot_be_compared_is_told_and_exits_with_1(capsys):

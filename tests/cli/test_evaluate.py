@@ -34,10 +34,10 @@ def command(capsys, *arguments):
 def test_bundled_weights_are_evaluated(folder, capsys):
     status, printed, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb")
     assert (status, errors) == (0, "")
-    assert "results/mbt2018-mean-mse.json, mbt2018-mean-mse.csv: means over 2 of 2 pictures" in printed
-    curve = load_curve("results/mbt2018-mean-mse.json")
+    assert "results/mbt2018-mean-small.json, mbt2018-mean-small.csv: means over 2 of 2 pictures" in printed
+    curve = load_curve("results/mbt2018-mean-small.json")
     assert len(curve.qualities) == 1
-    rows = list(csv.DictReader(Path("results/mbt2018-mean-mse.csv").read_text().splitlines()))
+    rows = list(csv.DictReader(Path("results/mbt2018-mean-small.csv").read_text().splitlines()))
     assert [row["picture"] for row in rows] == ["a.png", "b.png"]
     assert [float(row["bpp"]) for row in rows] == [row["bpp"] for row in curve.pictures]
     assert main(["encode", "photos/a.png", "-o", "a.jxc"]) == 0
@@ -49,7 +49,7 @@ def test_bundled_weights_are_evaluated(folder, capsys):
     assert "exists" in errors
     status, _, _ = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb", "--estimate", "--force")
     assert status == 0
-    estimate = load_curve("results/mbt2018-mean-mse.json")
+    estimate = load_curve("results/mbt2018-mean-small.json")
     assert estimate.results["bpp"][0] == pytest.approx(curve.results["bpp"][0], rel=0.1)
     assert "bytes" not in estimate.results
 
