@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A file's tests go to one process, which compiles what they share once.
+PARALLEL := -n auto --dist loadfile
 # What the installed package is made of: a change here installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
 
@@ -12,10 +14,10 @@ demo: $(VENV)/.installed
 	$(BIN)/jaxcompress demo -o demo --force
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "not slow" -n auto
+	$(BIN)/pytest -m "not slow" $(PARALLEL)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/pytest -m slow -n auto
+	$(BIN)/pytest -m slow $(PARALLEL)
 
 lint: $(VENV)/.installed-dev types
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ def test_importing_is_light():
     assert run(f"import sys; {coding}; print('torch' in sys.modules, 'matplotlib' in sys.modules)") == "False False\n"
 
 
+@pytest.mark.slow
 def test_everything_works_with_64_bits_enabled():
     code = """
 import jax, numpy as np

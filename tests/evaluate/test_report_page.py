@@ -10,6 +10,8 @@ from PIL import Image
 from jaxcompress.evaluate import Curve
 from jaxcompress.evaluate.report import load_entries, make_report
 
+pytestmark = pytest.mark.slow
+
 # Names that would run, fetch or close something if they were not shown as text.
 EVIL = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>$$x$$ @{y} ' + "long" * 40
 RED, GREEN, BLUE = (200, 0, 0), (0, 160, 0), (0, 0, 200)

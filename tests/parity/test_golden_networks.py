@@ -94,6 +94,7 @@ def test_aux_loss_and_its_gradient_are_compressai_s(golden):
     assert model.apply(golden.weights.variables, method="aux_loss") == loss
 
 
+@pytest.mark.slow
 def test_a_model_runs_as_an_nnx_module(golden_of):
     case = golden_of("mbt2018-mean")
     module = nnx.bridge.ToNNX(case.weights.model(), rngs=nnx.Rngs(0)).lazy_init(case.x)

@@ -87,6 +87,7 @@ def of(found, prefix):
     return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
 
 
+pytestmark = pytest.mark.slow
 runners = pytest.mark.parametrize("runner", RUNNERS)
 counts = pytest.mark.parametrize("count", [1, 2, 4])
 

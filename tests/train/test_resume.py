@@ -10,6 +10,7 @@ import pytest
 from jaxcompress.train.interruption import Interruption
 
 
+@pytest.mark.slow
 def test_a_run_that_was_terminated_and_killed_gives_the_same_results(training, tmp_path, helpers, assert_same_run):
     out = tmp_path / "run"
     run = training.start(out)
