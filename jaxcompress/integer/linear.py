@@ -56,7 +56,8 @@ class LinearNetworks(NamedTuple):
 
     Attributes:
         hyper_synthesis: from z_hat to outputs, or to the sums that the context adds to.
-        context: of an autoregressive model: the context and the first 1x1 layer in one, then the other 1x1 layers.
+        context: of an autoregressive model: the context and the first 1x1 layer in one, whose bias the last of h_s has;
+            then the other 1x1 layers.
     """
 
     hyper_synthesis: list[LinearLayer]

@@ -152,11 +152,9 @@ def _quantize(
     least = _reach(last, signal) / _LARGEST_SUM
     context, leaving = hide(between, signals.context, latents, least)
     context.append(end(final, signals.context[-1], leaving))
-    # Side information is what the sums of the context begin with: it counts in their steps, and has their bias.
+    # Side information is what the sums of the context begin with: it counts in their steps.
     steps = _hidden_sums(between[0], latents, margin * _largest(signals.context[1]), least)[0].steps
     sums = _sums(_finest(last, signal), steps)
-    last = last._replace(bias=last.bias + context[0].bias * steps)
-    context[0] = dataclasses.replace(context[0], bias=np.zeros_like(context[0].bias))
     hyper.append(rounded(last, signal, sums, signals.hyper_synthesis[-1]))
     return IntegerNetworks(tuple(hyper), thresholds, channels, tuple(context), shifts.astype(np.uint8))
 
@@ -211,30 +209,20 @@ def _effective(layer: LinearLayer, signal: _Signal) -> np.ndarray:
 
 def _rounded(layer: LinearLayer, signal: _Signal, sums: _Sums, seen: list[np.ndarray]) -> IntegerLayer:
     kernel, bias = _effective(layer, signal) / sums.steps, layer.bias / sums.steps
-    exact = [sample / signal.steps for sample in seen]
-    inputs = [np.clip(np.floor(sample + 0.5), *signal.range) for sample in exact]
+    inputs = [np.clip(np.floor(sample / signal.steps + 0.5), *signal.range) for sample in seen]
     rounded = _rounded_kernel(kernel, layer.factor**2, inputs)
-    # Rounding of weights, and of signals (small negative ones above all, which become 0), leaves outputs' means alone.
-    bias = bias + _mean(exact) @ kernel.sum((0, 1)) - _mean(inputs) @ rounded.sum((0, 1))
-    # Where pictures are far beyond the range, so would be what makes up for it.
-    largest_bias = _LARGEST_SUM * 2.0 ** np.minimum(sums.shifts, 0)
     tap_bias = None
     if signal.offsets is not None:
         tap_bias = np.rint(_offsets(layer, signal) / sums.steps).astype(np.int32)
     return IntegerLayer(
         kernel=rounded.astype(np.int8),
-        bias=np.rint(np.clip(bias, -largest_bias, largest_bias)).astype(np.int32),
+        bias=np.rint(bias).astype(np.int32),
         shift=sums.shifts,
         factor=layer.factor,
         activation=layer.activation,
         tap_bias=tap_bias,
         input_range=signal.range,
     )
-
-
-def _mean(samples: list[np.ndarray]) -> np.ndarray:
-    """By channel."""
-    return np.concatenate([sample.reshape(-1, sample.shape[-1]) for sample in samples]).mean(0, dtype=np.float64)
 
 
 def _rounded_kernel(kernel: np.ndarray, phases: int, inputs: list[np.ndarray]) -> np.ndarray:

@@ -64,7 +64,10 @@ def linear_networks(rng, kind):
             kernel.reshape(25, -1)[12:] = 0
         return LinearLayer(kernel, random_array(rng, shape[-1:]).reshape(-1), factor, activation)
 
-    return LinearNetworks(*([layer(*of) for of in part] for part in shapes(kind)))
+    hyper_synthesis, context = ([layer(*of) for of in part] for part in shapes(kind))
+    if context:  # whose first layer's bias is in the side information
+        context[0] = context[0]._replace(bias=np.zeros_like(context[0].bias))
+    return LinearNetworks(hyper_synthesis, context)
 
 
 def quantized_networks(rng, kind):
