@@ -66,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         words[:2] = ["train-pack"]
     try:
         args = build_parser().parse_args(words)
+        args.words = words  # for commands that record how they were called
         return args.run(args) or 0
     except Exception as error:
         if os.environ.get("JAXCOMPRESS_TRACEBACK"):

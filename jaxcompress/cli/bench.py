@@ -31,7 +31,7 @@ def add_parser(commands: Any) -> None:
         "-q",
         "--qualities",
         metavar="Q",
-        type=_number,
+        type=quality,
         nargs="+",
         help="settings of the codec (default: its usual ones)",
     )
@@ -78,8 +78,8 @@ def make_codec(args: argparse.Namespace) -> Any:
     return classical.create(args.codec, options)
 
 
-def _number(text: str) -> int | float:
-    """Whole numbers stay whole."""
+def quality(text: str) -> int | float:
+    """A number; whole ones stay whole."""
     try:
         return int(text)
     except ValueError:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jaxcompress.cli import common, results
@@ -55,6 +56,8 @@ def add_codecs(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs it."""
+    if args.estimate and args.strings_only:
+        raise ValueError("--estimate makes no strings whose bits --strings-only could count; give one of the two")
     codecs = load_codecs(args, estimate=args.estimate)
     return results.run(args, codecs, None, count_header=not args.strings_only)
 
@@ -82,9 +85,10 @@ def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any
 
 
 def _by_quality(group: Mapping[str, Any]) -> dict[Any, Any]:
-    """Weights by quality if each tells its own, else by lambda, else by the file's name; ascending."""
+    """Weights by quality if each tells its own, else by lambda, ascending; else by the names of files."""
     for key in ("quality", "lambda"):
         values = [weights.metadata.get(key) for weights in group.values()]
         if all(isinstance(value, (int, float)) for value in values) and len(set(values)) == len(values):
             return dict(sorted(zip(values, group.values(), strict=True), key=lambda pair: pair[0]))
-    return dict(group)
+    stems = {Path(source).stem: weights for source, weights in group.items()}
+    return stems if len(stems) == len(group) else dict(group)

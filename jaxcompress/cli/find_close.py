@@ -1,6 +1,7 @@
 """`jaxcompress find-close`."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from jaxcompress.cli import bench, common, evaluate
@@ -34,11 +35,15 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Runs it."""
-    from jaxcompress.codec import write_picture
+    from jaxcompress.codec.picture import image_format, write_picture
     from jaxcompress.evaluate import METRICS, find_close, find_pictures
 
     for path in filter(None, (args.output, args.decoded)):
         common.check_output(path, force=args.force)
+    if args.decoded:
+        image_format(args.decoded)  # raises before the work
+    if Path(args.picture).is_dir():
+        raise IsADirectoryError(f"{args.picture} is a folder; give one picture")
     codec = _codec(args)
     codec.versions()
     pixels = find_pictures([args.picture])[0].read()

@@ -1,11 +1,16 @@
 """What `evaluate` and `bench` share: their arguments, the run, and the files they write."""
 
 import argparse
+import contextlib
 import csv
 import io
+import math
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +29,10 @@ _SHOWN = (
 )
 
 
+# Part of a target that a picture may miss in silence.
+_FAR = 0.1
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of a run."""
     parser.add_argument(
@@ -32,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", default="results", help="where NAME.json and NAME.csv go (default: results)"
     )
+    parser.add_argument("--name", help="of the curve and its files (default: that of the codec)")
     parser.add_argument("-f", "--force", action="store_true", help="replace existing files")
     parser.add_argument(
         "--save", action="store_true", help="keep coded files and decoded pictures there too, for `report`"
@@ -59,8 +69,8 @@ def points(args: argparse.Namespace, qualities: Sequence[Any] | None) -> list[An
 
     wanted: list[Any] = list(qualities or [])
     if args.bpp is not None:
-        if min(args.bpp) <= 0:
-            raise ValueError(f"--bpp has {min(args.bpp)}; expected positive numbers of bits per pixel")
+        if wrong := [bpp for bpp in args.bpp if not 0 < bpp < math.inf]:
+            raise ValueError(f"--bpp has {wrong[0]}; expected positive numbers of bits per pixel")
         wanted += [Target(f"{bpp:g} bpp", bpp) for bpp in args.bpp]
     if args.match is not None:
         curve = load_curve(args.match)
@@ -81,41 +91,96 @@ def run(args: argparse.Namespace, codecs: Sequence[Any], qualities: Sequence[Any
     """
     if args.jobs < 1:
         raise ValueError(f"--jobs is {args.jobs}; expected at least 1")
+    if args.name and len(codecs) > 1:
+        raise ValueError(f"--name is for one curve; there are {', '.join(codec.name for codec in codecs)}")
     from jaxcompress.evaluate import DEFAULT_METRICS, Settings, find_pictures
     from jaxcompress.evaluate import run as run_codec
-    from jaxcompress.files import check_writable, file_name, write_file
+    from jaxcompress.files import file_name, write_file
 
-    pictures = find_pictures(args.paths)
-    wanted = points(args, qualities)
     folder = Path(args.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    pictures = find_pictures(args.paths, without=folder)
+    wanted = points(args, qualities)
+    for codec in codecs:
+        codec.name = args.name or codec.name
     files = {codec.name: folder / f"{file_name(codec.name)}.json" for codec in codecs}
-    for path in files.values():
-        check_writable(path, overwrite=args.force)
+    _check_folder(folder, list(files.values()), save=args.save, force=args.force)
     how = Settings(
         metrics=args.metrics or DEFAULT_METRICS,
         jobs=args.jobs,
         save=folder if args.save else None,
         progress=sys.stderr.isatty(),
-        meta={"command": shlex.join(["jaxcompress", *sys.argv[1:]])},
+        meta={"command": shlex.join(["jaxcompress", *args.words])},
         **settings,
     )
-    failed = False
+    failed = 0
     for codec in codecs:
-        curve, failures = run_codec(codec, pictures, wanted, settings=how)
-        for failure in failures:
-            common.warn(f"{codec.name}: {failure.picture} at quality {failure.quality}: {failure.reason}")
-        failed |= bool(failures)
+        with _ended_by_sigterm():
+            curve, failures = run_codec(codec, pictures, wanted, settings=how)
+        failed += bool(failures)
+        _tell_failures(codec.name, failures)
         if not curve.results:
-            raise ValueError(f"{codec.name}: no picture came through; nothing was written")
+            common.warn(f"{codec.name}: no picture came through; nothing was written")
+            continue
         path = files[codec.name]
-        write_file(path.with_suffix(".csv"), _csv(curve.pictures).encode(), overwrite=args.force)
         curve.save(path, overwrite=args.force)
+        write_file(path.with_suffix(".csv"), _csv(curve.pictures).encode(), overwrite=args.force)
         _print(curve)
+        _tell_far_targets(curve)
         print(
             f"{path}, {path.with_suffix('.csv').name}: means over {curve.meta['pictures']} of {len(pictures)} pictures"
         )
     return 1 if failed else 0
+
+
+def _check_folder(folder: Path, files: Sequence[Path], *, save: bool, force: bool) -> None:
+    """Makes the folder, and raises before the work if results could not be written there after it."""
+    from jaxcompress.files import check_writable
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass  # it can be written to
+    for path in files:
+        for file in (path, path.with_suffix(".csv")):
+            check_writable(file, overwrite=force)
+        if save and path.with_suffix("").exists() and not force:
+            raise FileExistsError(
+                f"{path.with_suffix('')} holds pictures of another run; give --name or another folder, or --force"
+            )
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """While it lasts, SIGTERM ends the process in order, and the programs that it runs."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say so
+        yield
+        return
+
+    def end(*_: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell_failures(codec: str, failures: Sequence[Any]) -> None:
+    """A line for each picture and reason, with the qualities."""
+    qualities: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        qualities.setdefault((failure.picture, failure.reason), []).append(str(failure.quality))
+    for (picture, reason), values in qualities.items():
+        common.warn(f"{codec}: {picture} at quality {', '.join(values)}: {reason}")
+
+
+def _tell_far_targets(curve: Any) -> None:
+    far: dict[str, int] = {}
+    for row in curve.pictures:
+        if "target" in row and abs(row["bpp"] / row["target"] - 1) > _FAR:
+            far[row["point"]] = far.get(row["point"], 0) + 1
+    for point, count in far.items():
+        common.warn(f"note: {curve.name}: {count} pictures came no nearer than {_FAR:.0%} to the point {point}")
 
 
 def _csv(rows: Sequence[Any]) -> str:

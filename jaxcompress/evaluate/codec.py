@@ -104,6 +104,9 @@ class PictureCodec(abc.ABC):
         """What else a reader of the results wants to know, by name."""
         return {}
 
+    def stop(self) -> None:  # noqa: B027 - most codecs have nothing to stop
+        """Ends what runs in other threads, for nobody waits for it any more; nothing unless that may take long."""
+
     @abc.abstractmethod
     def encode(self, pixels: np.ndarray, quality: Quality) -> Encoded:
         """Codes a picture.

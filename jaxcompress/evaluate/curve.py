@@ -83,7 +83,7 @@ def load_curve(path: str | Path) -> Curve:
         ValueError: it is something else.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text("utf-8"))
         results = {key: [_number(value) for value in values] for key, values in content["results"].items()}
         if len({len(values) for values in results.values()}) != 1 or "bpp" not in results:
             raise ValueError("its lists differ in length, or there is no 'bpp'")

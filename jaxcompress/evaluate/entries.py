@@ -1,6 +1,7 @@
 """Curves that are shown together: of files, and published ones."""
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,9 @@ def load_entries(paths: Sequence[str | Path], published: Sequence[str] = ()) -> 
     names: list[str] = []
     for entry, hint in zip(entries, hints, strict=True):
         name = entry.curve.name if uses[entry.curve.name] == 1 else f"{entry.curve.name} ({hint})"
-        names.append(name if name not in names else f"{name} #{names.count(name) + 1}")
+        if name in names:
+            name = next(f"{name} #{count}" for count in itertools.count(2) if f"{name} #{count}" not in names)
+        names.append(name)
     return [
         dataclasses.replace(entry, curve=dataclasses.replace(entry.curve, name=name))
         for entry, name in zip(entries, names, strict=True)

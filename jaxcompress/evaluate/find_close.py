@@ -7,6 +7,9 @@ import numpy as np
 from jaxcompress.evaluate.codec import Decoded, Encoded, PictureCodec, Quality
 from jaxcompress.evaluate.measure import METRICS
 
+# So few settings are all tried: weights need not be in the order of their rates.
+_FEW = 10
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Found:
@@ -59,6 +62,10 @@ def find_close(
         return tried[place].value
 
     low, high = 0, len(codec.settings) - 1
+    if len(codec.settings) <= _FEW:
+        low, high = 0, 0
+        for place in range(len(codec.settings)):
+            value_at(place)
     while low < high:  # the first setting that reaches the target
         middle = (low + high) // 2
         if value_at(middle) < target:

@@ -47,7 +47,7 @@ class LearnedCodec(PictureCodec):
             raise ValueError(f"weights are of the architectures {sorted(architectures)}; a curve needs those of one")
         self._codecs = {quality: Codec(each, entropy=entropy) for quality, each in weights.items()}
         self._estimate = estimate
-        self._met: set[tuple[str, Quality, tuple[int, int]]] = set()
+        self._first: dict[tuple[str, Quality, tuple[int, int]], _First] = {}
         self._lock = threading.Lock()
         first = next(iter(weights.values()))
         self.name = name or curve_name(first)
@@ -98,18 +98,27 @@ class LearnedCodec(PictureCodec):
         self, what: str, quality: Quality, shape: tuple[int, int], call: Callable[[], _T]
     ) -> tuple[_T, float, float]:
         """The result, the seconds of a call that compiles nothing, and what compiling took."""
-        start = time.perf_counter()
-        result = call()
-        first = time.perf_counter() - start
         with self._lock:
-            met = (what, quality, shape) in self._met
-            self._met.add((what, quality, shape))
-        if met:
-            return result, first, 0.0
+            first = self._first.setdefault((what, quality, shape), _First())
+        with first.lock:  # others that need the same program wait here, not while they are timed
+            compiling = 0.0
+            if not first.done:
+                start = time.perf_counter()
+                call()
+                compiling = time.perf_counter() - start
+                first.done = True
         start = time.perf_counter()
         result = call()
         seconds = time.perf_counter() - start
-        return result, seconds, max(first - seconds, 0.0)
+        return result, seconds, max(compiling - seconds, 0.0) if compiling else 0.0
+
+
+class _First:
+    """Whether a program has run before."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.done = False
 
 
 def curve_name(weights: Weights) -> str:

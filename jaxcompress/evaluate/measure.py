@@ -13,10 +13,14 @@ def _ms_ssim_rgb(original: np.ndarray, decoded: np.ndarray) -> float:
     return float(metrics.ms_ssim(a, b, peak=255.0)[0])
 
 
+def _ssim_rgb(original: np.ndarray, decoded: np.ndarray) -> float:
+    return float(metrics.ssim(original[None], decoded[None], peak=255.0)[0])
+
+
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "psnr-rgb": metrics.psnr,
     "ms-ssim-rgb": _ms_ssim_rgb,
-    "ssim-rgb": metrics.ssim,
+    "ssim-rgb": _ssim_rgb,
     "psnr-y": metrics.psnr_y,
     "psnr-yuv": metrics.psnr_yuv,
 }

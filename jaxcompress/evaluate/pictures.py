@@ -33,17 +33,20 @@ class Source:
         return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 
-def find_pictures(paths: Sequence[str | Path]) -> list[Source]:
+def find_pictures(paths: Sequence[str | Path], *, without: str | Path | None = None) -> list[Source]:
     """Picture files by name, and those of folders, at any depth, by their suffixes, in the order of names.
 
     Args:
         paths: files and folders. Hidden files in folders are left out.
+        without: a folder that is left out as well, such as one with decoded pictures of an earlier run.
 
     Raises:
         FileNotFoundError: one is not there.
         ValueError: there are none, or two would have the same name.
     """
     found = [source for path in paths for source in _sources(Path(path))]
+    if without is not None:
+        found = [source for source in found if Path(without).resolve() not in source.path.resolve().parents]
     if not found:
         raise ValueError(
             f"there are no pictures in {', '.join(map(str, paths))}; expected files with one of the suffixes "
@@ -51,12 +54,21 @@ def find_pictures(paths: Sequence[str | Path]) -> list[Source]:
         )
     names: dict[str, Path] = {}
     for source in found:
+        if not _is_text(source.name):
+            raise ValueError(f"the name of {source.path!r} is no text, which results could hold; rename the file")
         other = names.setdefault(source.name, source.path)
         if other.resolve() != source.path.resolve():
             raise ValueError(
                 f"{other} and {source.path} would both be called {source.name}; give the folder above them"
             )
     return [Source(name, path) for name, path in names.items()]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _sources(path: Path) -> Iterator[Source]:

@@ -1,6 +1,7 @@
 """Runs of a codec over pictures."""
 
 import dataclasses
+import errno
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from jaxcompress.evaluate.pictures import Source
 from jaxcompress.files import file_name, write_file
 
 # What a row says beside its values.
-_LABELS = ("picture", "quality", "width", "height", "source", "file", "decoded", "point")
+_LABELS = ("picture", "quality", "point", "target", "width", "height", "source", "file", "decoded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,53 +106,65 @@ def run(
         MissingExecutableError: the codec needs a program that is not there.
         ValueError: a metric or a quality is unknown.
     """
-    points = list(codec.qualities if points is None else points)
+    wanted = _checked_points(codec, codec.qualities if points is None else points)
     check_metrics(settings.metrics)
-    _check_points(codec, points)
-    versions = {"jaxcompress": jaxcompress.__version__, **codec.versions()}
-    work = [(source, point) for source in pictures for point in points]
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
-    failures: list[Failure] = []
-    with (
-        ThreadPoolExecutor(settings.jobs) as pool,
-        tqdm(
-            total=len(work), desc=codec.name, unit="file", leave=False, disable=None if settings.progress else True
-        ) as bar,
-    ):
-        jobs = {pool.submit(_code, codec, source, point, settings): (source, point) for source, point in work}
-        try:
-            for job in as_completed(jobs):
-                source, point = jobs[job]
-                try:
-                    rows[source.name, points.index(point)] = job.result()
-                except (ValueError, OSError) as error:
-                    failures.append(Failure(source.name, _label(point), str(error)))
-                bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    order = {source.name: place for place, source in enumerate(pictures)}
-    complete = [name for name in order if all((name, place) in rows for place in range(len(points)))]
+    meta = {"versions": {"jaxcompress": jaxcompress.__version__, **codec.versions()}, **codec.facts()}
+    rows, failures = _code_all(codec, pictures, wanted, settings)
+    names = [source.name for source in pictures]
+    complete = [name for name in names if all((name, place) in rows for place in range(len(wanted)))]
     # Targets may lie between qualities: a curve goes from the fewest bits to the most.
-    places = sorted(range(len(points)), key=lambda place: sum(rows[name, place]["bpp"] for name in complete))
-    table = [rows[name, place] for place in places for name in order if (name, place) in rows]
-    failures.sort(key=lambda failure: order[failure.picture])
-    meta = {
-        "versions": versions,
+    places = sorted(range(len(wanted)), key=lambda place: sum(rows[name, place]["bpp"] for name in complete))
+    table = [rows[name, place] for place in places for name in names if (name, place) in rows]
+    coded = "file" if settings.count_header else "strings"
+    meta |= {
         "processor": _processor(),
         "subsampling": codec.subsampling,
-        "bpp": "file" if settings.count_header else "strings",
+        "bpp": coded if any("bytes" in row for row in table) else "estimate",
         "metrics": list(settings.metrics),
         "pictures": len(complete),
         "left_out": sorted({failure.picture for failure in failures}),
         "jobs": settings.jobs,
         "date": datetime.now(UTC).date().isoformat(),
-        **codec.facts(),
         **settings.meta,
     }
     results = _means([[rows[name, place] for name in complete] for place in places])
-    labels = tuple(_label(points[place]) for place in places)
+    labels = tuple(_label(wanted[place]) for place in places)
     return Curve(codec.name, codec.description, results, labels, tuple(table), meta), failures
+
+
+def _code_all(
+    codec: PictureCodec, pictures: Sequence[Source], points: Sequence[Quality | Target], settings: Settings
+) -> tuple[dict[tuple[str, int], dict[str, Any]], list[Failure]]:
+    """Rows by picture and place of the point, and what failed, in the order of the pictures."""
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    failures: dict[tuple[int, int], Failure] = {}
+    hidden = None if settings.progress else True
+    with (
+        ThreadPoolExecutor(settings.jobs) as pool,
+        tqdm(total=len(pictures) * len(points), desc=codec.name, unit="file", leave=False, disable=hidden) as bar,
+    ):
+        jobs = {
+            pool.submit(_code, codec, source, point, settings): (number, place)
+            for number, source in enumerate(pictures)
+            for place, point in enumerate(points)
+        }
+        try:
+            for job in as_completed(jobs):
+                number, place = jobs[job]
+                name = pictures[number].name
+                try:
+                    rows[name, place] = job.result()
+                except (ValueError, OSError, MemoryError, RuntimeError) as error:  # JAX's are of the last kind
+                    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                        raise
+                    reason = str(error) or type(error).__name__
+                    failures[number, place] = Failure(name, _label(points[place]), reason)
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            codec.stop()
+            raise
+    return rows, [failures[key] for key in sorted(failures)]
 
 
 def _code(codec: PictureCodec, source: Source, point: Quality | Target, settings: Settings) -> dict[str, Any]:
@@ -162,7 +175,7 @@ def _code(codec: PictureCodec, source: Source, point: Quality | Target, settings
     if isinstance(point, Target):
         found = find_close(codec, pixels, "bpp", point.of(source.name), count_header=settings.count_header)
         quality, encoded = found.quality, found.encoded
-        row["point"] = point.label
+        row |= {"point": point.label, "target": point.of(source.name)}
     else:
         quality, encoded = point, codec.encode(pixels, point)
     decoded = encoded.reconstruction or codec.decode(encoded.data, quality, (height, width))
@@ -202,13 +215,13 @@ def _means(points: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, list[floa
     return {key: [float(np.mean([row[key] for row in point])) for point in points] for key in keys}
 
 
-def _check_points(codec: PictureCodec, points: Sequence[Quality | Target]) -> None:
-    labels = [_label(point) for point in points]
-    if not points or len(set(labels)) != len(labels):
+def _checked_points(codec: PictureCodec, points: Sequence[Quality | Target]) -> list[Quality | Target]:
+    """Qualities as the codec takes them, and targets."""
+    checked = [point if isinstance(point, Target) else codec.check_quality(point) for point in points]
+    labels = [_label(point) for point in checked]
+    if not labels or len(set(labels)) != len(labels):
         raise ValueError(f"qualities are {', '.join(map(str, labels)) or 'none'}; expected at least one, each once")
-    for point in points:
-        if not isinstance(point, Target):
-            codec.check_quality(point)
+    return checked
 
 
 def _label(point: Quality | Target) -> Quality:

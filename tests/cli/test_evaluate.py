@@ -2,6 +2,11 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,7 +47,7 @@ def test_bundled_weights_are_evaluated(folder, capsys):
     assert [float(row["bpp"]) for row in rows] == [row["bpp"] for row in curve.pictures]
     assert main(["encode", "photos/a.png", "-o", "a.jxc"]) == 0
     assert int(rows[0]["bytes"]) == Path("a.jxc").stat().st_size
-    assert curve.meta["command"].startswith("jaxcompress ")
+    assert curve.meta["command"] == "jaxcompress evaluate photos --metrics psnr-rgb"
     assert {"jaxcompress", "jax"} <= curve.meta["versions"].keys()
     status, _, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb")
     assert status == 2
@@ -52,10 +57,12 @@ def test_bundled_weights_are_evaluated(folder, capsys):
     estimate = load_curve("results/mbt2018-mean-small.json")
     assert estimate.results["bpp"][0] == pytest.approx(curve.results["bpp"][0], rel=0.1)
     assert "bytes" not in estimate.results
+    assert (curve.meta["bpp"], estimate.meta["bpp"]) == ("file", "estimate")
 
 
 def test_classical_codecs_are_benched_alike(folder, capsys):
-    status, printed, _ = command(capsys, "bench", "jpeg", "photos", "-q", "20", "80", "-o", "out", "--save")
+    status, printed, errors = command(capsys, "bench", "jpeg", "photos", "-q", "20", "80", "-o", "out", "--save")
+    assert errors == ""
     assert status == 0
     content = json.loads(next(Path("out").glob("*.json")).read_text())
     assert content["qualities"] == [20, 80]
@@ -84,6 +91,12 @@ def test_another_curve_is_matched_picture_by_picture(folder, capsys):
     assert curve.results["bpp"] == sorted(curve.results["bpp"])
 
 
+def test_targets_out_of_reach_are_told(folder, capsys):
+    status, _, errors = command(capsys, "bench", "jpeg", "photos", "--bpp", "100")
+    assert status == 0
+    assert "2 pictures came no nearer than 10% to the point 100 bpp" in errors
+
+
 def test_what_fails_is_told_and_the_rest_goes_on(folder, capsys):
     (folder / "photos" / "text.png").write_text("no picture")
     with Image.open(KINGFISHER) as image:
@@ -95,6 +108,43 @@ def test_what_fails_is_told_and_the_rest_goes_on(folder, capsys):
     assert "small.png at quality 50" in errors
     assert "at least 161" in errors
     assert "means over 2 of 4 pictures" in printed
+
+
+def test_earlier_results_are_neither_pictures_nor_replaced(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder / "photos")
+    assert main(["bench", "jpeg", ".", "-q", "50", "--save"]) == 0
+    status, printed, _ = command(capsys, "bench", "webp", ".", "-q", "50")
+    assert status == 0
+    assert "means over 2 of 2 pictures" in printed
+    status, _, errors = command(capsys, "bench", "jpeg", ".", "-q", "50")
+    assert (status, "JPEG.json exists" in errors) == (2, True)
+    Path("results/JPEG.json").unlink()
+    status, _, errors = command(capsys, "bench", "jpeg", ".", "-q", "50")
+    assert (status, "JPEG.csv exists" in errors) == (2, True)
+    Path("results/JPEG.csv").unlink()
+    status, _, errors = command(capsys, "bench", "jpeg", ".", "-q", "50", "--save")
+    assert (status, "results/JPEG holds pictures of another run" in errors) == (2, True)
+    assert main(["bench", "jpeg", ".", "-q", "50", "--save", "--set", "optimize=true", "--name", "JPEG optimized"]) == 0
+    assert load_curve("results/JPEG-optimized.json").name == "JPEG optimized"
+
+
+def test_sigterm_ends_a_run_and_its_encoder(folder):
+    encoder = folder / "slow"
+    encoder.write_text(f"#!/bin/sh\necho $$ > {folder}/pid\nexec sleep 100\n")
+    encoder.chmod(0o755)
+    bench = ["bench", "opj", "photos", "--encoder", str(encoder), "--decoder", str(encoder)]
+    code = f"import sys; from jaxcompress.cli import main; sys.exit(main({bench}))"
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen([sys.executable, "-P", "-c", code], env=environment) as process:
+        while not (folder / "pid").exists() or not (folder / "pid").read_text():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((folder / "pid").read_text()), 0)
+    assert not list(folder.glob("jaxcompress-*"))
+    assert not list(folder.glob("results/*"))
 
 
 def test_find_close_tells_the_nearest_quality(folder, capsys):
@@ -119,6 +169,10 @@ def test_find_close_tells_the_nearest_quality(folder, capsys):
         (["bench", "gif", "photos"], "there is no codec 'gif'; there are jpeg, webp"),
         (["bench", "jpeg", "photos", "-q", "0"], "expected a whole number from 1 to"),
         (["bench", "jpeg", "photos", "--bpp", "-1"], "--bpp has -1"),
+        (["bench", "jpeg", "photos", "--bpp", "inf"], "--bpp has inf"),
+        (["evaluate", "photos", "--estimate", "--strings-only"], "give one of the two"),
+        (["find-close", "jpeg", "photos", "1"], "photos is a folder"),
+        (["find-close", "jpeg", "photos/a.png", "1", "--decoded", "a.txt"], "no image format with the suffix"),
         (["bench", "jpeg", "photos", "--match", "photos/a.png"], "is no rate-distortion curve"),
         (["bench", "jpeg", "photos", "--set", "subsampling"], "expected NAME=VALUE"),
         (["bench", "vtm", "photos", "--folder", "nowhere", "--config", "intra.cfg"], "EncoderAppStatic"),

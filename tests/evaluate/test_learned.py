@@ -1,6 +1,7 @@
 """Learned codecs under evaluation."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -65,6 +66,16 @@ def test_compiling_is_told_apart(weights, crop):
     assert first.compile_seconds > 0
     assert second.compile_seconds == 0
     assert first.seconds < first.compile_seconds
+
+
+def test_waiting_for_another_thread_to_compile_is_not_coding(weights, crop):
+    codec = LearnedCodec({3: weights})
+    odd = crop[:61, :45]  # a size that no other test has compiled
+    with ThreadPoolExecutor(3) as pool:
+        coded = list(pool.map(lambda _: codec.encode(odd, 3), range(3)))
+    compiling = max(encoded.compile_seconds for encoded in coded)
+    assert sum(encoded.compile_seconds > 0 for encoded in coded) == 1
+    assert all(encoded.seconds < compiling for encoded in coded)
 
 
 def test_what_is_told_names_weights_and_their_cost(weights):

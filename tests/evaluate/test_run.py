@@ -1,10 +1,13 @@
 """Runs over pictures, with a codec whose results are known."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
 from jaxcompress.codec import read_picture, write_picture
-from jaxcompress.evaluate import Encoded, Settings, Target, find_close, find_pictures, run
+from jaxcompress.evaluate import METRICS, Encoded, Settings, Target, find_close, find_pictures, run
 from jaxcompress.metrics import psnr
 
 
@@ -114,6 +117,47 @@ def test_files_and_pictures_are_kept(folder, tmp_path, quantizer):
     assert len({row["file"] for row in curve.pictures}) == 4
 
 
+def test_every_metric_can_be_asked_for(folder, quantizer):
+    curve, failures = run(quantizer(), find_pictures([folder]), [16], settings=Settings(metrics=list(METRICS)))
+    assert not failures
+    assert curve.results.keys() >= METRICS.keys()
+    assert 0.5 < curve.results["ssim-rgb"][0] < 1
+
+
+def test_a_full_disk_ends_the_run(folder, quantizer):
+    class Full(quantizer):
+        def encode(self, pixels, quality):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run(Full(), find_pictures([folder]))
+
+
+def test_other_errors_of_a_picture_are_failures_too(folder, quantizer):
+    class Large(quantizer):
+        def encode(self, pixels, quality):
+            raise RuntimeError("RESOURCE_EXHAUSTED") if pixels.shape[0] == 170 else MemoryError
+
+    _, failures = run(Large(), find_pictures([folder]), [16])
+    assert [failure.reason for failure in failures] == ["RESOURCE_EXHAUSTED", "MemoryError"]
+
+
+def test_an_interrupted_run_stops_its_codec(folder, quantizer):
+    class Interrupted(quantizer):
+        stopped = False
+
+        def encode(self, pixels, quality):
+            raise KeyboardInterrupt
+
+        def stop(self):
+            self.stopped = True
+
+    codec = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        run(codec, find_pictures([folder]))
+    assert codec.stopped
+
+
 @pytest.mark.parametrize(
     ("points", "said"),
     [
@@ -139,6 +183,14 @@ class TestFindPictures:
         for name in ("README.txt", ".hidden.png", ".cache/c.png"):
             (folder / name).write_bytes((folder / "a.png").read_bytes())
         assert [source.name for source in find_pictures([folder])] == ["a.png", "below/b.png"]
+
+    def test_results_of_an_earlier_run_are_no_pictures(self, folder):
+        assert [source.name for source in find_pictures([folder], without=folder / "below")] == ["a.png"]
+
+    def test_names_that_are_no_text_are_refused(self, folder):
+        (folder / os.fsdecode(b"x\xff.png")).write_bytes((folder / "a.png").read_bytes())
+        with pytest.raises(ValueError, match="is no text, which results could hold"):
+            find_pictures([folder])
 
     def test_a_picture_named_twice_is_taken_once(self, folder):
         assert [source.name for source in find_pictures([folder, folder / "a.png"])] == ["a.png", "below/b.png"]
@@ -184,6 +236,15 @@ class TestFindClose:
 
         found = find_close(Bumpy(), np.zeros((8, 1, 3), np.uint8), "bpp", 52.0)
         assert (found.quality, found.value) == (4, 50.0)
+
+    def test_few_settings_need_no_order(self, quantizer):
+        class Unordered(quantizer):
+            settings = ("q3", "q1", "q2")
+
+            def encode(self, pixels, quality):
+                return Encoded(bytes(100 * int(quality[1])), 0.0)
+
+        assert find_close(Unordered(), np.zeros((8, 1, 3), np.uint8), "bpp", 300.0).quality == "q3"
 
     def test_a_bad_wish_is_refused(self, photograph, quantizer):
         with pytest.raises(ValueError, match="metric is 'vmaf'"):

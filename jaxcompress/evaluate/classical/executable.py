@@ -12,7 +12,8 @@ from PIL import Image
 
 from jaxcompress.evaluate.classical import yuv
 from jaxcompress.evaluate.classical.base import ClassicalCodec
-from jaxcompress.evaluate.classical.programs import Program, complain, run
+from jaxcompress.evaluate.classical.options import Options
+from jaxcompress.evaluate.classical.programs import Program, Running, complain, run
 
 
 class ExecutableCodec(ClassicalCodec):
@@ -28,6 +29,15 @@ class ExecutableCodec(ClassicalCodec):
     decoder: ClassVar[Program]
     picture: ClassVar[str]
     fields: ClassVar[tuple[str, ...]] = ("folder", "encoder", "decoder", "timeout")
+
+    def __init__(self, options: Options):
+        """See `ClassicalCodec`."""
+        super().__init__(options)
+        self._running = Running()
+
+    def stop(self) -> None:
+        """Kills the programs that run; the codec is of no use afterwards."""
+        self._running.stop()
 
     def versions(self) -> dict[str, str]:
         """Of the two programs, by the names of their files; see `PictureCodec`."""
@@ -57,7 +67,7 @@ class ExecutableCodec(ClassicalCodec):
         with _folder() as folder:
             self._write(folder / self.picture, pixels)
             command = [encoder, *self.encode_command(quality, self._read_by_encoder((height, width)))]
-            seconds = run(command, folder, self.options.timeout)
+            seconds = run(command, folder, self.options.timeout, self._running)
             coded = folder / self.coded
             if not coded.is_file() or not coded.stat().st_size:
                 raise complain(command, folder, "it wrote no file")
@@ -68,7 +78,7 @@ class ExecutableCodec(ClassicalCodec):
         with _folder() as folder:
             (folder / self.coded).write_bytes(data)
             command = [decoder, *self.decode_command()]
-            seconds = run(command, folder, self.options.timeout)
+            seconds = run(command, folder, self.options.timeout, self._running)
             picture = folder / self.picture
             if not picture.is_file():
                 raise complain(command, folder, "it wrote no file")

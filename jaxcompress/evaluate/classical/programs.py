@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,13 +82,44 @@ class Program:
         return match[1] if match else "unknown"
 
 
-def run(command: Sequence[str], folder: Path, timeout: float | None) -> float:
+class Running:
+    """Programs that run at the moment, in whatever thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen] = set()
+        self._stopped = False
+
+    def wait(self, process: subprocess.Popen, timeout: float | None) -> int:
+        """Exit status of a process; it is gone afterwards, whatever happens."""
+        with self._lock:
+            self._processes.add(process)
+            if self._stopped:
+                process.kill()
+        try:
+            return process.wait(timeout)
+        finally:
+            process.kill()
+            process.wait()
+            with self._lock:
+                self._processes.discard(process)
+
+    def stop(self) -> None:
+        """Kills all of them, and those that are still to come."""
+        with self._lock:
+            self._stopped = True
+            for process in self._processes:
+                process.kill()
+
+
+def run(command: Sequence[str], folder: Path, timeout: float | None, running: Running) -> float:
     """Runs a program, in silence.
 
     Args:
         command: it and its arguments.
         folder: where it runs, and where what it says is kept: apart, for in one file what it says last may come first.
         timeout: seconds after which it is killed, if any.
+        running: where it can be stopped from another thread.
 
     Returns:
         The wall time that it took.
@@ -100,15 +132,8 @@ def run(command: Sequence[str], folder: Path, timeout: float | None) -> float:
     with open(output, "wb") as stdout, open(errors, "wb") as stderr:
         start = time.perf_counter()
         try:
-            status = subprocess.run(
-                command,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                timeout=timeout,
-                check=False,
-            ).returncode
+            process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+            status = running.wait(process, timeout)
         except OSError as error:
             raise CodecError(f"{command[0]} does not run here: {error}") from error
         except subprocess.TimeoutExpired as error:

@@ -19,7 +19,7 @@ _COLUMNS = {
     "encoding_time": "encoding [s]",
     "decoding_time": "decoding [s]",
 }
-_RATES = {"file": "whole file", "strings": "entropy-coded strings, no header"}
+_RATES = {"file": "whole file", "strings": "entropy-coded strings, no header", "estimate": "estimated"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def mixture(curves: Sequence[Curve]) -> list[str]:
         found.append(f"These curves are means over different numbers of pictures ({each}).")
     rates = {str(curve.meta.get("bpp")) for curve in curves if "bpp" in curve.meta}
     if len(rates) > 1:
-        found.append("Some rates count whole files, others the entropy-coded strings alone.")
+        found.append("Rates do not count the same: whole files, the entropy-coded strings alone, or estimates.")
     return found
 
 
