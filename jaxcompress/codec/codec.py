@@ -1,6 +1,7 @@
 """Pictures to bitstreams and back: `Codec`."""
 
 import functools
+import mmap
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,13 @@ from jaxcompress.codec import compressai_format, container
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
-from jaxcompress.codec.pixels import checked_picture, crop, pad, to_float
+from jaxcompress.codec.model_windows import windows_of
+from jaxcompress.codec.pixels import PaddedPicture, checked_picture, to_pixels
+from jaxcompress.codec.tiled import Signal
+from jaxcompress.codec.transforms import Transforms
+from jaxcompress.codec.windows import Area, coarsen, intersect, within
 from jaxcompress.models import CompressionModel
-from jaxcompress.ops import Padding, centered_padding
+from jaxcompress.ops import centered_padding
 from jaxcompress.weights import Weights, check_weights
 
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
@@ -31,7 +36,7 @@ class Codec:
         entropy: what `.jxc` files get their scales and means from: "integer", networks in exact integer arithmetic, so
             that every device decodes them; or "float", the networks that were trained. If not given "integer" where the
             weights have such networks. Decoding does what the file says, and CompressAI's strings are always "float".
-        progress: show a bar on standard error while an autoregressive model of your own codes.
+        progress: show bars on standard error for work that takes longer than a second.
 
     Raises:
         ValueError: the weights do not fit the model, or have no integer networks.
@@ -57,7 +62,12 @@ class Codec:
         # One coder for each way to compute scales and means: a file says which it needs.
         modes = [EntropyMode.FLOAT] if weights.integer is None else [EntropyMode.FLOAT, EntropyMode.INTEGER]
         params = jax.device_put(dict(weights.params))
-        self._coders = {mode: LatentCoder(weights, self.model, params, mode, progress=progress) for mode in modes}
+        windows = windows_of(self.model)
+        self._transforms = Transforms(self.model, params, windows, progress=progress)
+        self._coders = {
+            mode: LatentCoder(weights, self.model, params, windows.hyper_synthesis, mode, progress=progress)
+            for mode in modes
+        }
         self._bits_fingerprints = {
             mode: weights.bits_fingerprint(integer=mode == EntropyMode.INTEGER) for mode in modes
         }
@@ -112,16 +122,59 @@ class Codec:
 
     def _decompress(self, data: bytes, max_pixels: int, layout: str | None = None, *, threads: int) -> np.ndarray:
         if data[:4] == container.MAGIC:
-            return self._decompress_jxc(*container.unpack(data, max_pixels=max_pixels), threads)
+            header, strings = container.unpack(data, max_pixels=max_pixels)
+            return self._decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
+        return self._decompress_compressai(data, max_pixels, layout)
+
+    def decompress_crop(
+        self,
+        data: bytes | mmap.mmap,
+        left: int,
+        top: int,
+        width: int,
+        height: int,
+        *,
+        max_pixels: int = container.MAX_PIXELS,
+    ) -> np.ndarray:
+        """Decodes a rectangle of a `.jxc` file's picture: the same pixels as `decompress` gives there.
+
+        Only what the rectangle depends on is read and decoded: the header, z, and the chunks of y around it.
+
+        Args:
+            data: the bytes of the file; a map of it in memory (`mmap`) spares reading the rest.
+            left: first column, from 0.
+            top: first row, from 0.
+            width: columns, at least 1.
+            height: rows, at least 1.
+            max_pixels: refuse files of larger pictures.
+
+        Returns:
+            uint8 `[height, width, 3]`, or `[height, width]` if the picture was grey.
+
+        Raises:
+            ValueError: the rectangle is empty, or not wholly in the picture.
+            BitstreamError: see `decompress`; also for files of CompressAI's example codec, which have no chunks.
+        """
+        header, strings = container.unpack(data, max_pixels=max_pixels, in_part=True)
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        if not (0 <= top < rows.stop <= header.height and 0 <= left < columns.stop <= header.width):
+            raise ValueError(
+                f"the rectangle x={left} y={top} width={width} height={height} is not in the picture of "
+                f"{header.width} x {header.height} pixels"
+            )
+        return self._decode(header, strings, (rows, columns), _PROCESSORS)
+
+    def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None) -> np.ndarray:
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
         if len(strings) != 1 + self.model.has_hyperprior:
             raise WeightsMismatchError(
                 f"the file has {len(strings)} strings, of {header.architecture}; the weights at hand are of "
                 f"{self.weights.architecture}, which makes {1 + self.model.has_hyperprior}"
             )
-        padding = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
+        top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
         x_hat = self.decompress_strings([[string] for string in strings], header.shape)[0]
-        return (crop(x_hat, padding) * 255).astype(np.uint8)  # truncated, as CompressAI does
+        x_hat = x_hat[top : top + header.height, left : left + header.width]
+        return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
 
     def compress_batch(self, images: Sequence[np.ndarray], *, format: str = "jxc") -> list[bytes]:
         """Codes several pictures, of any sizes, on all processors: `compress` of each, in order.
@@ -157,7 +210,7 @@ class Codec:
         latents = self._coders[self._entropy]
         y, z = self.analyse(image)
         chunk = chunk_size(y.shape)
-        strings, checksum = latents.encode(y, z, chunk, native=True, threads=threads)
+        strings = latents.encode(y, z, chunk, native=True, threads=threads)
         header = container.Header(
             architecture=self.weights.architecture,
             n=self.weights.n,
@@ -173,7 +226,6 @@ class Codec:
             icc_profile=icc_profile,
             entropy_mode=self._entropy,
             symbol_order=latents.native_order,
-            parameters_checksum=checksum,
         )
         return container.pack(header, strings)
 
@@ -187,26 +239,31 @@ class Codec:
             y, float32 `[h, w, M]`, and z `[h / 4, w / 4, N]` if the model has one.
         """
         height, width = image.shape[:2]
-        padding = centered_padding(height, width, self.model.stride)
-        return self._latents.analyse(pad(to_float(image), padding))
+        return self._transforms.analyse(PaddedPicture(image, centered_padding(height, width, self.model.stride)))
 
-    def _decompress_jxc(self, header: container.Header, strings: list[CodedString], threads: int) -> np.ndarray:
+    def _decode(
+        self, header: container.Header, strings: Sequence[CodedString], area: Area, threads: int
+    ) -> np.ndarray:
+        """The pixels of an area of a `.jxc` file's picture."""
         self.check_header(header)
         shape = header.padded_height // 16, header.padded_width // 16
-        latents = self._coders[header.entropy_mode]
-        y_hat = latents.decode(
+        padded = within(area, (-header.padding[0], -header.padding[2]))
+        cells = coarsen(padded, 16)
+        y_hat = self._coders[header.entropy_mode].decode(
             strings,
             shape,
             header.chunk_size,
             order=header.symbol_order,
             threads=threads,
-            checksum=header.parameters_checksum,
+            area=self._transforms.latents_needed(shape, cells),
         )
-        x_hat = latents.synthesise(y_hat)
-        pixels = crop(x_hat, Padding(*header.padding)) * 255
-        if header.channels == 1:
-            pixels = pixels.mean(axis=-1)
-        return np.rint(pixels).astype(np.uint8)
+        rows, columns = padded
+        pixels = np.empty((rows.stop - rows.start, columns.stop - columns.start, header.channels), np.uint8)
+        for place, x_hat in self._transforms.synthesise(y_hat, cells):
+            if seen := intersect(place, padded):
+                x_hat = x_hat[within(seen, (place[0].start, place[1].start))]
+                pixels[within(seen, (rows.start, columns.start))] = to_pixels(x_hat, header.channels)
+        return pixels if header.channels == 3 else pixels[..., 0]
 
     def check_header(self, header: container.Header) -> None:
         """Raises WeightsMismatchError or BitstreamError unless a `.jxc` file was written with these weights."""
@@ -232,7 +289,7 @@ class Codec:
             raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
         height, width = image.shape[:2]
         padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
-        strings, shape = self.compress_strings(pad(to_float(image), padding)[None])
+        strings, shape = self._strings(PaddedPicture(image, padding))
         metadata = self.weights.metadata
         quality, metric = metadata.get("quality"), metadata.get("metric")
         if not isinstance(quality, int) or not isinstance(metric, str):
@@ -241,7 +298,7 @@ class Codec:
                 f"{metric!r}: give --quality and --metric (or put them in the weights' metadata)"
             )
         header = compressai_format.Header(self.weights.architecture, metric, quality, height, width, shape)
-        return compressai_format.pack(header, [group[0] for group in strings])
+        return compressai_format.pack(header, strings)
 
     # ---------------------------------------------------------------- CompressAI's strings
 
@@ -262,13 +319,15 @@ class Codec:
         self.model.check_call(x, training=False, as_coded=False)
         if not len(x):
             raise ValueError(f"x has shape {x.shape}; expected at least one picture")
-        pictures = []
-        for picture in x:  # one by one: a batch may compute other bits than the decoder, which sees single pictures
-            y, z = self._latents.analyse(picture)
-            shape = (y if z is None else z).shape
-            strings, _ = self._latents.encode(y, z, y.shape[:2], native=False, threads=_PROCESSORS)
-            pictures.append([string.data for string in reversed(strings)])
-        return [list(group) for group in zip(*pictures, strict=True)], (shape[0], shape[1])
+        strings, shapes = zip(*map(self._strings, x), strict=True)
+        return [list(group) for group in zip(*strings, strict=True)], shapes[0]
+
+    def _strings(self, picture: Signal) -> tuple[list[bytes], tuple[int, int]]:
+        """CompressAI's strings of one padded picture, and the shape of its deepest latent."""
+        y, z = self._transforms.analyse(picture)
+        shape = (y if z is None else z).shape
+        strings = self._latents.encode(y, z, (y.shape[0], y.shape[1]), native=False, threads=_PROCESSORS)
+        return [bytes(string.data) for string in reversed(strings)], (shape[0], shape[1])
 
     def decompress_strings(self, strings: Sequence[Sequence[bytes]], shape: tuple[int, int]) -> np.ndarray:
         """Decodes CompressAI's strings.
@@ -297,7 +356,10 @@ class Codec:
         for picture in zip(*strings, strict=True):
             coded = [CodedString(string) for string in reversed(picture)]
             y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=_PROCESSORS)
-            pictures.append(self._latents.synthesise(y_hat))
+            x_hat = np.empty((16 * y_shape[0], 16 * y_shape[1], 3), np.float32)
+            for area, part in self._transforms.synthesise(y_hat):
+                x_hat[area] = part
+            pictures.append(x_hat)
         return np.stack(pictures)
 
 

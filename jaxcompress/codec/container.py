@@ -1,12 +1,14 @@
 """The `.jxc` container: what its bytes are. `docs/jxc-format.md` writes them out; the two must agree.
 
 Everything that decides the picture is in the file: sizes, padding, which model and (by fingerprint) which weights,
-how the strings were coded. A CRC-32 of all bytes closes it. Reading checks every field before anything is allocated.
+how the strings were coded. The header and every string have a CRC-32, so that a part can be read alone, and one of all
+bytes closes the file. Reading checks every field before anything is allocated.
 No JAX here: `jaxcompress info` needs none.
 """
 
 import dataclasses
 import enum
+import mmap
 import struct
 import zlib
 from collections.abc import Sequence
@@ -15,15 +17,15 @@ from typing import NamedTuple
 from jaxcompress.codec.errors import BitstreamError
 
 MAGIC = b"\x8aJXC"
-VERSION = 2
+VERSION = 3
 MAX_PIXELS = 2**29
 
 _START = struct.Struct("<4sHI")  # magic, version, header length
 _CODING = struct.Struct("<BBB")  # entropy mode, symbol order, length of the architecture's name
-# n m, width height, channels depth, padding, fingerprints, parameters' checksum, ICC length
-_FIXED = struct.Struct("<HH II BB HHHH 8s8s I I")
+# n m, width height, channels depth, padding, fingerprints, ICC length
+_FIXED = struct.Struct("<HH II BB HHHH 8s8s I")
 _CHUNKS = struct.Struct("<HHI")  # chunk height and width in latents, number of strings
-_STRING = struct.Struct("<BI")  # stream format, length
+_STRING = struct.Struct("<BII")  # stream format, length, checksum
 _CRC = struct.Struct("<I")
 
 
@@ -55,10 +57,18 @@ class StreamFormat(enum.IntEnum):
 
 
 class CodedString(NamedTuple):
-    """A string and how it is coded."""
+    """A string and how it is coded.
 
-    data: bytes
+    Attributes:
+        data: its bytes.
+        format: see `StreamFormat`.
+        checksum: CRC-32 of what integer networks make of z for it (nothing in other modes, and for z) and then of its
+            bytes; or None where a container has none.
+    """
+
+    data: bytes | memoryview
     format: StreamFormat = StreamFormat.RANS64
+    checksum: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +90,6 @@ class Header:
         icc_profile: colour profile of the picture, or nothing.
         entropy_mode: see `EntropyMode`.
         symbol_order: see `SymbolOrder`.
-        parameters_checksum: CRC-32 of what integer networks make of z, which a decoder must find too; or 0.
     """
 
     architecture: str
@@ -97,7 +106,6 @@ class Header:
     icc_profile: bytes = b""
     entropy_mode: EntropyMode = EntropyMode.FLOAT
     symbol_order: SymbolOrder = SymbolOrder.RASTER
-    parameters_checksum: int = 0
 
     @property
     def padded_height(self) -> int:
@@ -115,7 +123,7 @@ def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
 
     Args:
         header: its fields.
-        strings: z (if the model has one), then the chunks of y in raster order.
+        strings: z (if the model has one), then the chunks of y in raster order, with their checksums.
 
     Returns:
         The bytes of the file.
@@ -136,23 +144,27 @@ def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
             *header.padding,
             bytes.fromhex(header.bits_fingerprint),
             bytes.fromhex(header.synthesis_fingerprint),
-            header.parameters_checksum,
             len(header.icc_profile),
         )
         body += header.icc_profile + _CHUNKS.pack(*header.chunk_size, len(strings))
-        body += b"".join(_STRING.pack(string.format, len(string.data)) for string in strings)
-        data = _START.pack(MAGIC, VERSION, _START.size + len(body)) + body + b"".join(s.data for s in strings)
+        body += b"".join(_STRING.pack(string.format, len(string.data), string.checksum) for string in strings)
+        head = _START.pack(MAGIC, VERSION, _START.size + len(body) + _CRC.size) + body
+        data = b"".join([head, _CRC.pack(zlib.crc32(head)), *(string.data for string in strings)])
     except struct.error as error:
         raise ValueError(f"a field of the container overflows: {error}; header {header}") from error
     return data + _CRC.pack(zlib.crc32(data))
 
 
-def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[CodedString]]:
+def unpack(
+    data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bool = False
+) -> tuple[Header, list[CodedString]]:
     """Reads a file, and checks all that can be checked without the weights.
 
     Args:
         data: the whole file.
         max_pixels: refuse pictures of more pixels (padding included).
+        in_part: some of the strings are all that will be read. Then only the header is read and checked here, and each
+            string by its own checksum when it is decoded.
 
     Returns:
         Header and strings.
@@ -168,34 +180,41 @@ def unpack(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Header, list[C
     if version != VERSION:
         then = "update it" if version > VERSION else "code the picture again"
         raise BitstreamError(f"the file has .jxc version {version}, this program reads version {VERSION}: {then}")
-    if zlib.crc32(data[: -_CRC.size]) != _CRC.unpack_from(data, len(data) - _CRC.size)[0]:
-        raise BitstreamError("the file is damaged or cut off: its CRC-32 does not match its content")
+    checked = header_length if in_part else len(data)
+    if not _START.size + _CRC.size <= checked <= len(data) or not _has_checksum(memoryview(data)[:checked]):
+        what = "header" if in_part else "content"
+        raise BitstreamError(f"the file is damaged or cut off: a CRC-32 does not match its {what}")
     # From here on the file is as somebody wrote it, which is no reason to trust it.
     try:
-        header, entries = _unpack_header(data[:header_length])
+        header, entries = _unpack_header(bytes(data[: header_length - _CRC.size]))
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise BitstreamError(f"the file's header is malformed: {error}") from error
     _check(header, max_pixels)
-    total = sum(length for _, length in entries)
+    total = sum(length for _, length, _ in entries)
     if header_length + total + _CRC.size != len(data):
         raise BitstreamError(
             f"the file's strings should take {total} bytes; {len(data) - header_length - _CRC.size} are there"
         )
-    strings, start = [], header_length
-    for stream_format, length in entries:
-        strings.append(CodedString(data[start : start + length], stream_format))
+    strings, start, source = [], header_length, memoryview(data) if in_part else data
+    for stream_format, length, checksum in entries:
+        strings.append(CodedString(source[start : start + length], stream_format, checksum))
         start += length
     return header, strings
 
 
-def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int]]]:
+def _has_checksum(data: memoryview) -> bool:
+    """Whether data ends with the CRC-32 of the bytes before."""
+    return zlib.crc32(data[: -_CRC.size]) == _CRC.unpack_from(data, len(data) - _CRC.size)[0]
+
+
+def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int, int]]]:
     position = _START.size
     mode, order, name_length = _CODING.unpack_from(data, position)
     position += _CODING.size
     architecture = data[position : position + name_length].decode("ascii")
     position += name_length
     fields = _FIXED.unpack_from(data, position)
-    n, m, width, height, channels, depth, *padding, bits, synthesis, checksum, icc_length = fields
+    n, m, width, height, channels, depth, *padding, bits, synthesis, icc_length = fields
     position += _FIXED.size
     icc_profile = data[position : position + icc_length]
     position += icc_length
@@ -208,7 +227,7 @@ def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int]]]
     strings = [_STRING.unpack_from(data, position + i * _STRING.size) for i in range(count)]
     try:
         mode, order = EntropyMode(mode), SymbolOrder(order)
-        entries = [(StreamFormat(stream_format), length) for stream_format, length in strings]
+        entries = [(StreamFormat(stream_format), length, checksum) for stream_format, length, checksum in strings]
     except ValueError as error:
         raise BitstreamError(
             f"the file was coded in a way that this program does not know ({error}): update it"
@@ -228,7 +247,6 @@ def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int]]]
         icc_profile,
         mode,
         order,
-        checksum,
     )
     return header, entries
 
@@ -245,7 +263,5 @@ def _check(header: Header, max_pixels: int) -> None:
         raise BitstreamError(
             f"the file has {header.channels} channels of {header.bit_depth} bits; this program reads 1 or 3 of 8"
         )
-    if header.entropy_mode == EntropyMode.FLOAT and header.parameters_checksum:
-        raise BitstreamError(f"the file has a checksum of parameters, {header.parameters_checksum}, in a mode without")
     if not all(header.chunk_size):
         raise BitstreamError(f"the file's chunks are {header.chunk_size[0]} x {header.chunk_size[1]} latents")

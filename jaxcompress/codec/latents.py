@@ -1,44 +1,51 @@
 """Latents to strings and back, for every kind of model."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec import stages
 from jaxcompress.codec.autoregressive import AutoregressiveCoder
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
+from jaxcompress.codec.progress import progress_bar
 from jaxcompress.codec.repair import ScaleRepair
 from jaxcompress.codec.strings import decode_symbols, encode_symbols, to_symbols
+from jaxcompress.codec.tiled import WindowSizes
+from jaxcompress.codec.windows import Area, Size, intersect, tiles
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
-
-Area = tuple[slice, slice]
 
 _FLOAT_ADVICE = (
     ". If they are whole, decode them with the weights, the program and the kind of processor that wrote them: "
     "elsewhere floating-point arithmetic may give other scales"
 )
+_DAMAGED = "a string is damaged: its CRC-32 does not match its bytes"
 _OTHER_PARAMETERS = (
     "the integer networks give other tables than those the file was written with. Either its writer or this device "
-    "does not compute exactly: run `jaxcompress verify` on both, and decode on the CPU (JAX_PLATFORMS=cpu)"
+    "does not compute exactly: run `jaxcompress verify` on both, and decode on the CPU (JAX_PLATFORMS=cpu); or a part "
+    "of the file is damaged"
 )
+
+# Autoregressive chunks that go to the coder at once, for each thread.
+_CHUNKS_PER_THREAD = 4
 
 
 class LatentCoder:
-    """Runs the stages of a model on single pictures, and codes what lies between them.
+    """Codes the latents of single pictures.
 
     Args:
         weights: trained weights.
         model: the module they belong to.
         params: their parameters, on the device.
+        windows: that h_s runs on.
         entropy: what computes scales and means.
-        progress: show a bar on standard error while a model is coded position by position in Python.
+        progress: show bars on standard error.
         isa: instructions that y is coded with, of `coder.instruction_sets`; the fastest if not given.
     """
 
@@ -47,14 +54,15 @@ class LatentCoder:
         weights: Weights,
         model: CompressionModel,
         params: Mapping[str, Any],
+        windows: WindowSizes | None,
         entropy: EntropyMode,
         *,
         progress: bool,
         isa: str | None = None,
     ):
-        self._model = model
+        self._has_hyperprior = model.has_hyperprior
         self._channels = weights.m
-        self._params = params
+        self._progress = progress
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
         self._autoregressive = None
@@ -68,9 +76,9 @@ class LatentCoder:
         self._advice = _FLOAT_ADVICE if entropy == EntropyMode.FLOAT else ""
         integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
         self._hyperprior: FloatHyperprior | IntegerHyperprior = (
-            FloatHyperprior(model, self._params, self._scale_table, self._medians)
+            FloatHyperprior(model, params, self._scale_table, self._medians, windows)
             if integer is None
-            else IntegerHyperprior(integer)
+            else IntegerHyperprior(integer, windows)
         )
         if model.is_autoregressive:
             self._autoregressive = AutoregressiveCoder(
@@ -82,81 +90,74 @@ class LatentCoder:
         """The order of symbols in strings of our own."""
         return self._autoregressive.native_order if self._autoregressive else SymbolOrder.RASTER
 
-    def analyse(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Latents y `[h, w, M]` and z (None if there is none) of one padded picture `[H, W, 3]`."""
-        y, z = stages.analyse(self._model, self._params, x[None])
-        return np.asarray(y[0]), None if z is None else np.asarray(z[0])
-
     def encode(
-        self, y: np.ndarray, z: np.ndarray | None, chunk: tuple[int, int], *, native: bool, threads: int
-    ) -> tuple[list[CodedString], int]:
-        """Strings of one picture (z, if there is one, then the chunks of y), and the checksum of their parameters.
+        self, y: np.ndarray, z: np.ndarray | None, chunk: Size, *, native: bool, threads: int
+    ) -> list[CodedString]:
+        """Strings of one picture: z, if there is one, then the chunks of y.
 
         With `native` in whatever format and order suits us best, else as CompressAI does.
         """
-        areas = list(chunk_areas(y.shape, chunk))
+        areas = tiles(y.shape, chunk)
         how: Any = {"native": native, "threads": threads}
         if z is None:
-            symbols = to_symbols(np.rint(y - self._medians))
-            return [self._encode_channels(symbols[area], **how) for area in areas], 0
+            return [self._encode_channels(to_symbols(np.rint(y[area] - self._medians)), **how) for area in areas]
         z_symbols = to_symbols(np.rint(z - self._medians))
-        z_string = self._encode_channels(z_symbols, **how)
-        hyper = self._hyperprior(z_symbols)
-        checksum = self._hyperprior.checksum(hyper)
-        if self._autoregressive:
-            order = self.native_order if native else SymbolOrder.RASTER
-            parts = [y[area] for area in areas], [hyper[area] for area in areas]
-            return [z_string, *map(CodedString, self._autoregressive.encode(*parts, order, threads=threads))], checksum
-        indexes, means = hyper
-        symbols = to_symbols(np.rint(y if means is None else y - means))
-        y_strings = [
-            encode_symbols(
-                _planes(symbols[area]), _planes(indexes[area]), self._gaussian_tables, isa=self._lanes_isa, **how
-            )
-            for area in areas
-        ]
-        return [z_string, *y_strings], checksum
+        strings = [self._encode_channels(z_symbols, **how)]
+        with progress_bar("coding", len(areas), show=self._progress) as bar:
+            for group in _groups(areas, threads):
+                hypers = [self._hyperprior(z_symbols, area) for area in group]
+                ys = [y[area] for area in group]
+                coded = (self._encode_autoregressive if self._autoregressive else self._encode_parallel)(
+                    ys, hypers, **how
+                )
+                for string, hyper in zip(coded, hypers, strict=True):
+                    checksum = zlib.crc32(string.data, self._hyperprior.checksum(hyper))
+                    strings.append(string._replace(checksum=checksum))
+                bar.update(len(group))
+        return strings
 
     def decode(
         self,
         strings: Sequence[CodedString],
-        shape: tuple[int, int],
-        chunk: tuple[int, int],
+        shape: Size,
+        chunk: Size,
         *,
         order: SymbolOrder,
         threads: int,
-        checksum: int | None = None,
+        area: Area | None = None,
     ) -> np.ndarray:
-        """y_hat `[h, w, M]` of one picture: the inverse of `encode`, whose checksum is compared if given."""
-        y_hat = np.empty((*shape, self._channels), np.float32)
-        areas = list(chunk_areas(y_hat.shape, chunk))
-        expected = self._model.has_hyperprior + len(areas)
+        """y_hat `[h, w, M]` of one picture: the inverse of `encode`.
+
+        Args:
+            strings: what it returned. Their checksums are compared where they have one.
+            shape: height and width of y.
+            chunk: as there.
+            order: of the symbols.
+            threads: how many may work at most.
+            area: decode only chunks that overlap with it; anything is in the others.
+        """
+        areas = tiles(shape, chunk)
+        expected = self._has_hyperprior + len(areas)
         if len(strings) != expected:
             raise BitstreamError(f"there are {len(strings)} strings, where the picture and its chunks make {expected}")
         if order != SymbolOrder.RASTER and not self._autoregressive:
             raise BitstreamError(f"the file has the symbol order {order.name.lower()}, which these weights do not have")
+        y_strings = strings[self._has_hyperprior :]
+        wanted = [pair for pair in zip(areas, y_strings, strict=True) if area is None or intersect(pair[0], area)]
+        y_hat = np.empty((*shape, self._channels), np.float32)
         try:
-            if not self._model.has_hyperprior:
-                for area, string in zip(areas, strings, strict=True):
-                    y_hat[area] = self._decode_channels(string, y_hat[area].shape, threads) + self._medians
+            if not self._has_hyperprior:
+                for place, string in wanted:
+                    y_hat[place] = self._decode_channels(string, y_hat[place].shape, threads) + self._medians
                 return y_hat
             z_symbols = self.decode_z(strings[0], shape, threads=threads)
-            hyper = self._hyperprior(z_symbols)
-            if checksum is not None and self._hyperprior.checksum(hyper) != checksum:
-                raise BitstreamError(_OTHER_PARAMETERS)
-            if self._autoregressive:
-                found = self._autoregressive.decode(
-                    strings[1:], [hyper[area] for area in areas], order, threads=threads
-                )
-                for area, part in zip(areas, found, strict=True):
-                    y_hat[area] = part
-            else:
-                self._decode_parallel(strings[1:], areas, z_symbols, hyper, y_hat, threads)
+            with progress_bar("decoding", len(wanted), show=self._progress) as bar:
+                self._decode_y(wanted, z_symbols, y_hat, order, threads, bar.update)
         except coder.StreamError as error:
             raise BitstreamError(f"the strings do not decode ({error}){self._advice}") from error
         return y_hat
 
-    def decode_z(self, string: CodedString, shape: tuple[int, int], *, threads: int) -> np.ndarray:
+    def decode_z(self, string: CodedString, shape: Size, *, threads: int) -> np.ndarray:
         """Symbols of z `[h / 4, w / 4, N]` under latents of `shape` `(h, w)`.
 
         Raises:
@@ -164,37 +165,69 @@ class LatentCoder:
         """
         return self._decode_channels(string, (shape[0] // 4, shape[1] // 4, len(self._medians)), threads)
 
-    def _decode_parallel(
+    def _decode_y(
         self,
-        strings: Sequence[CodedString],
-        areas: list[Area],
+        wanted: Sequence[tuple[Area, CodedString]],
         z_symbols: np.ndarray,
-        hyper: tuple[np.ndarray, np.ndarray | None],
         y_hat: np.ndarray,
+        order: SymbolOrder,
         threads: int,
+        done: Callable[[int], Any],
     ) -> None:
-        """Decodes the chunks of y where all tables are known from z."""
-        indexes, means = hyper
+        """Decodes chunks of y into their places."""
         repair = None
-        if isinstance(self._hyperprior, FloatHyperprior):
+        if isinstance(self._hyperprior, FloatHyperprior) and not self._autoregressive:
             compute_scales = functools.partial(self._hyperprior.scales, z_symbols)
             repair = ScaleRepair(compute_scales, self._scale_table, self._gaussian_tables)
-        for area, string in zip(areas, strings, strict=True):
-            planes = _planes(indexes[area])
-            try:
-                symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads, isa=self._lanes_isa)
-            except coder.StreamError:
-                if repair is None:
-                    raise
-                symbols = repair.decode(string, planes, area)
-            y_hat[area] = symbols.transpose(1, 2, 0)
-        if means is not None:
-            y_hat += means
+        for group in _groups(wanted, threads):
+            hypers = [self._hyperprior(z_symbols, area) for area, _ in group]
+            for (_, string), hyper in zip(group, hypers, strict=True):
+                _check(string, self._hyperprior.checksum(hyper))
+            if self._autoregressive:
+                strings = [string for _, string in group]
+                found = self._autoregressive.decode(strings, hypers, order, threads=threads)
+            else:
+                found = [self._decode_parallel(*pair, hyper, repair, threads) for pair, hyper in zip(group, hypers, strict=True)]
+            for (area, _), part in zip(group, found, strict=True):
+                y_hat[area] = part
+            done(len(group))
+
+    def _encode_autoregressive(
+        self, ys: Sequence[np.ndarray], hypers: Sequence[np.ndarray], *, native: bool, threads: int
+    ) -> list[CodedString]:
+        assert self._autoregressive
+        order = self.native_order if native else SymbolOrder.RASTER
+        return [CodedString(data) for data in self._autoregressive.encode(ys, hypers, order, threads=threads)]
+
+    def _encode_parallel(self, ys: Sequence[np.ndarray], hypers: Sequence[Any], **how: Any) -> list[CodedString]:
+        """Chunks whose tables are all known from z."""
+        strings = []
+        for y, (indexes, means) in zip(ys, hypers, strict=True):
+            symbols = to_symbols(np.rint(y if means is None else y - means))
+            strings.append(
+                encode_symbols(_planes(symbols), _planes(indexes), self._gaussian_tables, isa=self._lanes_isa, **how)
+            )
+        return strings
+
+    def _decode_parallel(
+        self, area: Area, string: CodedString, hyper: Any, repair: ScaleRepair | None, threads: int
+    ) -> np.ndarray:
+        """y_hat of such a chunk."""
+        indexes, means = hyper
+        planes = _planes(indexes)
+        try:
+            symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads, isa=self._lanes_isa)
+        except coder.StreamError:
+            if repair is None:
+                raise
+            symbols = repair.decode(string, planes, area)
+        y_hat = symbols.transpose(1, 2, 0)
+        return y_hat if means is None else y_hat + means
 
     def _encode_channels(self, symbols: np.ndarray, *, native: bool, threads: int) -> CodedString:
         """String of `[h, w, C]` symbols under one table for each channel."""
         planes = _planes(symbols)
-        return encode_symbols(
+        string = encode_symbols(
             planes,
             _channel_indexes(planes.shape),
             self._bottleneck_tables,
@@ -202,23 +235,26 @@ class LatentCoder:
             threads=threads,
             isa=self._lanes_isa,
         )
+        return string._replace(checksum=zlib.crc32(string.data))
 
     def _decode_channels(self, string: CodedString, shape: tuple[int, ...], threads: int) -> np.ndarray:
+        _check(string)
         height, width, channels = shape
         indexes = _channel_indexes((channels, height, width))
         symbols = decode_symbols(string, indexes, self._bottleneck_tables, threads=threads, isa=self._lanes_isa)
         return symbols.transpose(1, 2, 0)
 
-    def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
-        """x_hat `[H, W, 3]` in [0, 1], padding included."""
-        return np.asarray(stages.synthesise(self._model, self._params, y_hat[None])[0])
+
+def _groups(chunks: Sequence[Any], threads: int) -> Iterator[Sequence[Any]]:
+    """As many chunks as are coded at once, and so are in memory with their parameters."""
+    size = _CHUNKS_PER_THREAD * threads
+    return (chunks[i : i + size] for i in range(0, len(chunks), size))
 
 
-def chunk_areas(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[Area]:
-    """Rectangles of at most `chunk` latents that cover `[h, w, ...]`, in raster order."""
-    for top in range(0, shape[0], chunk[0]):
-        for left in range(0, shape[1], chunk[1]):
-            yield slice(top, min(top + chunk[0], shape[0])), slice(left, min(left + chunk[1], shape[1]))
+def _check(string: CodedString, parameters: int = 0) -> None:
+    """Raises BitstreamError unless a string has the checksum that its writer found, after that of its parameters."""
+    if string.checksum is not None and string.checksum != zlib.crc32(string.data, parameters):
+        raise BitstreamError(_OTHER_PARAMETERS if parameters else _DAMAGED)
 
 
 def _planes(a: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxcompress.codec.windows import Area, intersect, within
 from jaxcompress.ops import Padding
 
 
@@ -21,17 +22,33 @@ def checked_picture(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def to_float(image: np.ndarray) -> np.ndarray:
-    """uint8 picture, colour or grey, to float32 `[H, W, 3]` in [0, 1]."""
-    x = image.astype(np.float32) / np.float32(255)
-    return np.repeat(x[..., None], 3, axis=-1) if x.ndim == 2 else x
+class PaddedPicture:
+    """A picture as networks see it, zeros around it: float32 `[H, W, 3]` in [0, 1], made where it is looked at.
+
+    Args:
+        image: uint8 `[H, W, 3]`, or `[H, W]` if it is grey.
+        padding: rows and columns of zeros.
+    """
+
+    def __init__(self, image: np.ndarray, padding: Padding):
+        self._image = image
+        top, bottom, left, right = padding
+        height, width = image.shape[:2]
+        self.shape = height + top + bottom, width + left + right, 3
+        self._area = slice(top, top + height), slice(left, left + width)
+
+    def __getitem__(self, area: Area) -> np.ndarray:
+        """A part."""
+        rows, columns = area
+        part = np.zeros((rows.stop - rows.start, columns.stop - columns.start, 3), np.float32)
+        if seen := intersect(area, self._area):
+            pixels = self._image[within(seen, (self._area[0].start, self._area[1].start))]
+            place = part[within(seen, (rows.start, columns.start))]
+            np.divide(pixels if pixels.ndim == 3 else pixels[..., None], np.float32(255), out=place)
+        return part
 
 
-def pad(x: np.ndarray, padding: Padding) -> np.ndarray:
-    """Zeros around `[H, W, 3]`."""
-    return np.pad(x, ((padding.top, padding.bottom), (padding.left, padding.right), (0, 0)))
-
-
-def crop(x: np.ndarray, padding: Padding) -> np.ndarray:
-    """The inverse of `pad`."""
-    return x[padding.top : x.shape[0] - padding.bottom, padding.left : x.shape[1] - padding.right]
+def to_pixels(x_hat: np.ndarray, channels: int) -> np.ndarray:
+    """What x_hat `[H, W, 3]` in [0, 1] is in 8 bits, rounded: `[H, W, channels]`, one or three."""
+    pixels = x_hat * 255
+    return np.rint(pixels.mean(axis=-1, keepdims=True) if channels == 1 else pixels).astype(np.uint8)

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec.container import CodedString, StreamFormat
+from jaxcompress.codec.windows import Area
 from jaxcompress.entropy import SCALE_BOUND
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,19 +37,18 @@ class ScaleRepair:
     """Decodes the strings of one picture, where they resist with other tables for scales next to a threshold.
 
     Args:
-        compute_scales: gives the scales of the picture, float32 `[h, w, M]`; called when the first string resists.
+        compute_scales: gives the scales of an area, float32 `[rows, columns, M]`; called where a string resists.
         scale_table: `[R]`, the scales of the tables.
         tables: of the coder.
     """
 
-    def __init__(self, compute_scales: Callable[[], np.ndarray], scale_table: Sequence[float], tables: coder.CdfTables):
+    def __init__(self, compute_scales: Callable[[Area], np.ndarray], scale_table: Sequence[float], tables: coder.CdfTables):
         self._compute_scales = compute_scales
         self._scale_table = scale_table
         self._tables = tables
-        self._scales: np.ndarray | None = None
         self._seconds_left = MAX_SECONDS
 
-    def decode(self, string: CodedString, indexes: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
+    def decode(self, string: CodedString, indexes: np.ndarray, area: Area) -> np.ndarray:
         """Decodes a string that does not decode as it is.
 
         Args:
@@ -62,9 +62,7 @@ class ScaleRepair:
         Raises:
             StreamError: it does not decode, whatever side the nearest scales take, or not in time.
         """
-        if self._scales is None:
-            self._scales = self._compute_scales()
-        doubts = find_doubts(self._scales[area].transpose(2, 0, 1), indexes, self._scale_table)
+        doubts = find_doubts(self._compute_scales(area).transpose(2, 0, 1), indexes, self._scale_table)
         decode_repaired = coder.decode_repaired if string.format == StreamFormat.RANS64 else coder.decode_lanes_repaired
         began = time.perf_counter()
         try:

@@ -1,5 +1,10 @@
-"""The compiled stages of a codec. Each is one program for each shape, whichever codec calls it."""
+"""The compiled stages of a codec. Each is one program for each shape, whichever codec calls it.
 
+Where a stage takes a `size`, int32 `[2]`, that much of its input is the picture's, counted in latents (by h_a and h_s in
+hyper-latents) from the first row and column on; what lies beyond is zero and stays so. None means all of it.
+"""
+
+import contextlib
 import functools
 from typing import Any
 
@@ -9,24 +14,51 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxcompress.entropy import build_indexes
+from jaxcompress.layers import only_inside
 from jaxcompress.models import CompressionModel
+
+_LATENT = 16
+"""Pixels in a latent, each way."""
+_HYPER_LATENT = 4
+"""Latents in a hyper-latent, each way."""
 
 
 def _apply(model: CompressionModel, params: Any, stage: str, *args: Any) -> Any:
     return model.apply({"params": params}, *args, method=stage)
 
 
+def _apply_inside(
+    model: CompressionModel, params: Any, stage: str, x: ArrayLike, size: ArrayLike | None, samples: int = 1
+) -> Any:
+    """A stage whose input has `samples` for each cell, each way."""
+    height, width = np.shape(x)[1:3]
+    cells = height // samples, width // samples
+    with only_inside(cells, jnp.asarray(size)) if size is not None else contextlib.nullcontext():
+        return _apply(model, params, stage, x)
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def analyse(model: CompressionModel, params: Any, x: ArrayLike) -> tuple[jax.Array, jax.Array | None]:
-    """Latent y of pictures `[N, H, W, 3]`, and z if the model has one."""
-    y = _apply(model, params, "analysis", x)
-    return y, _apply(model, params, "hyper_analysis", y) if model.has_hyperprior else None
+def analysis(model: CompressionModel, params: Any, x: ArrayLike, size: ArrayLike | None = None) -> jax.Array:
+    """Latent y of pictures `[N, H, W, 3]`."""
+    return _apply_inside(model, params, "analysis", x, size, _LATENT)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def hyper_analysis(model: CompressionModel, params: Any, y: ArrayLike, size: ArrayLike | None = None) -> jax.Array:
+    """Hyper-latent z of latents `[N, h, w, M]`."""
+    return _apply_inside(model, params, "hyper_analysis", y, size, _HYPER_LATENT)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def side_information(model: CompressionModel, scale_table: tuple[float, ...], params: Any, z_hat: ArrayLike) -> Any:
+def side_information(
+    model: CompressionModel,
+    scale_table: tuple[float, ...],
+    params: Any,
+    z_hat: ArrayLike,
+    size: ArrayLike | None = None,
+) -> Any:
     """What z_hat tells of y: for autoregressive models the output of h_s, else table indexes and means (or None)."""
-    hyper = _apply(model, params, "hyper_synthesis", z_hat)
+    hyper = _apply_inside(model, params, "hyper_synthesis", z_hat, size)
     if model.is_autoregressive:
         return hyper
     scales, means = _apply(model, params, "gaussian_parameters", hyper)
@@ -34,9 +66,10 @@ def side_information(model: CompressionModel, scale_table: tuple[float, ...], pa
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def scales(model: CompressionModel, params: Any, z_hat: ArrayLike) -> jax.Array:
+def scales(model: CompressionModel, params: Any, z_hat: ArrayLike, size: ArrayLike | None = None) -> jax.Array:
     """The scales that `side_information` makes indexes of, for models that are not autoregressive."""
-    return _apply(model, params, "gaussian_parameters", _apply(model, params, "hyper_synthesis", z_hat))[0]
+    hyper = _apply_inside(model, params, "hyper_synthesis", z_hat, size)
+    return _apply(model, params, "gaussian_parameters", hyper)[0]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -49,6 +82,6 @@ def position(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def synthesise(model: CompressionModel, params: Any, y_hat: ArrayLike) -> jax.Array:
+def synthesis(model: CompressionModel, params: Any, y_hat: ArrayLike, size: ArrayLike | None = None) -> jax.Array:
     """Pictures `[N, H, W, 3]` in [0, 1] of y_hat."""
-    return jnp.clip(_apply(model, params, "synthesis", y_hat), 0, 1)
+    return jnp.clip(_apply_inside(model, params, "synthesis", y_hat, size), 0, 1)

@@ -192,8 +192,7 @@ class _Verification:
             raise _Skipped(str(error)) from error
         shape = header.padded_height // 16, header.padded_width // 16
         self._step(name, "decoding")
-        how: Any = {"order": header.symbol_order, "checksum": header.parameters_checksum}
-        y = self._ways.latents.decode(strings, shape, header.chunk_size, threads=1, **how)
+        y = self._ways.latents.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=1)
         z = self._ways.latents.decode_z(strings[0], shape, threads=1) if self._ways.networks else None
         return Subject(y, z, header.chunk_size, strings, header.symbol_order)
 

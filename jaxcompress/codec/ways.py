@@ -13,7 +13,9 @@ from jaxcompress import coder
 from jaxcompress.codec.codec import Codec
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.context import integer_context_model
-from jaxcompress.codec.latents import LatentCoder, chunk_areas
+from jaxcompress.codec.latents import LatentCoder
+from jaxcompress.codec.model_windows import windows_of
+from jaxcompress.codec.windows import tiles
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer import FORMS, IntegerEvaluator, Parameters
 
@@ -81,7 +83,10 @@ class Ways:
         self._autoregressive = model.is_autoregressive
         sets = coder.instruction_sets("matrix_i8" if self._autoregressive else "lanes")
         params = jax.device_put(dict(weights.params))
-        self._coders = {isa: LatentCoder(weights, model, params, self.mode, progress=False, isa=isa) for isa in sets}
+        windows = windows_of(model).hyper_synthesis
+        self._coders = {
+            isa: LatentCoder(weights, model, params, windows, self.mode, progress=False, isa=isa) for isa in sets
+        }
         self._evaluators: dict[str, IntegerEvaluator] = {}
         self._kernels: dict[str, coder.IntegerContextModel] = {}
         if self.networks:
@@ -144,7 +149,7 @@ class Ways:
 
     def _encode(self, latents: LatentCoder, subject: Subject, **how: Any) -> list[CodedString]:
         z = None if subject.z is None else (subject.z + self.medians).astype(np.float32)
-        return latents.encode(subject.y, z, subject.chunk, **how)[0]
+        return latents.encode(subject.y, z, subject.chunk, **how)
 
     def _decode(
         self,
@@ -196,7 +201,7 @@ def _context(predictions: Sequence[Callable[..., Any]], subject: Subject, expect
 def _by_chunk(predict: Callable[..., Any], subject: Subject, y_hat: np.ndarray, side: np.ndarray) -> Parameters:
     """The parameters of y_hat, whose chunks do not see each other."""
     found = Parameters(np.empty(y_hat.shape, np.uint8), np.empty(y_hat.shape, np.int32))
-    for area in chunk_areas(y_hat.shape, subject.chunk):
+    for area in tiles(y_hat.shape, subject.chunk):
         found.indexes[area], found.means[area] = predict(y_hat[area], side[area])
     return found
 

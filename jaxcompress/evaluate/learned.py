@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxcompress import metrics
 from jaxcompress.codec import Codec, container
-from jaxcompress.codec.pixels import crop, pad, to_float
+from jaxcompress.codec.pixels import PaddedPicture
 from jaxcompress.evaluate.codec import Decoded, Encoded, PictureCodec, Quality
 from jaxcompress.evaluate.complexity import complexity
 from jaxcompress.models import CompressionModel
@@ -91,8 +91,11 @@ class LearnedCodec(PictureCodec):
         codec = self._codecs[quality]
         height, width = pixels.shape[:2]
         padding = centered_padding(height, width, codec.model.stride)
-        bits, x_hat = _estimate(codec.model, codec.weights.variables, pad(to_float(pixels), padding)[None])
-        return float(bits), crop(np.asarray(x_hat[0]), padding)
+        padded = PaddedPicture(pixels, padding)
+        x = padded[slice(0, padded.shape[0]), slice(0, padded.shape[1])]
+        bits, x_hat = _estimate(codec.model, codec.weights.variables, x[None])
+        top, left = padding.top, padding.left
+        return float(bits), np.asarray(x_hat[0])[top : top + height, left : left + width]
 
     def _timed(
         self, what: str, quality: Quality, shape: tuple[int, int], call: Callable[[], _T]

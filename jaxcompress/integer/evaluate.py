@@ -21,6 +21,7 @@ from jax import lax
 
 from jaxcompress.integer.layer import SYMBOL_RANGE, IntegerLayer
 from jaxcompress.integer.network import MEAN_LIMIT, IntegerNetworks
+from jaxcompress.layers import inside
 from jaxcompress.ops import pixel_shuffle
 
 FORMS = ("float32", "int8", "bfloat16")
@@ -67,18 +68,21 @@ class IntegerEvaluator:
         self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context], device)
         self._thresholds = thresholds
 
-    def hyper_synthesis(self, z_symbols: np.ndarray) -> Any:
+    def hyper_synthesis(self, z_symbols: np.ndarray, size: np.ndarray | None = None) -> Any:
         """What z tells of y.
 
         Args:
             z_symbols: integers `[h / 4, w / 4, N]`: z_hat less the medians.
+            size: int32 `[2]`, how many of its rows and columns are the picture's, the others zeros; None for all.
 
         Returns:
             `Parameters` `[h, w, M]`; for an autoregressive model its side information, int32 `[h, w, X]`.
         """
-        x = jnp.asarray(np.clip(z_symbols, *SYMBOL_RANGE), jnp.int32)
-        outputs = _hyper_synthesis(self._hyper_plan, self._hyper_arrays, x)
-        return np.asarray(outputs) if self._networks.context else self._parameters(outputs)
+        # Parameters and all in one program: small ones cost as much time to compile and to start as large ones.
+        channels = None if self._networks.context else self._networks.channels
+        x = np.clip(z_symbols, *SYMBOL_RANGE).astype(np.int32)
+        arrays = self._hyper_arrays, self._thresholds
+        return jax.tree.map(np.asarray, _hyper_synthesis(self._hyper_plan, channels, *arrays, x, size))
 
     def context_parameters(self, y_hat: np.ndarray, side: np.ndarray) -> Parameters:
         """What side information and the latents before it tell of each latent: `coder.IntegerContextModel.predict`.
@@ -92,10 +96,9 @@ class IntegerEvaluator:
         """
         y = jnp.asarray(np.rint(np.asarray(y_hat, np.float64) * 64), jnp.int32)
         shifts = self._networks.latent_shifts
-        return self._parameters(_context(self._context_plan, self._context_arrays, shifts, y, jnp.asarray(side)))
-
-    def _parameters(self, outputs: jax.Array) -> Parameters:
-        return jax.tree.map(np.asarray, _parameters(self._networks.channels, outputs, self._thresholds))
+        arrays = self._context_arrays, self._thresholds
+        found = _context(self._context_plan, self._networks.channels, *arrays, shifts, y, jnp.asarray(side))
+        return jax.tree.map(np.asarray, found)
 
 
 class _Plan(NamedTuple):
@@ -137,29 +140,40 @@ def _arrays(layer: IntegerLayer) -> dict[str, np.ndarray]:
     return {name: getattr(layer, name) for name in names if getattr(layer, name) is not None}
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _hyper_synthesis(plan: tuple[_Plan, ...], arrays: Sequence[dict[str, jax.Array]], x: jax.Array) -> jax.Array:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _hyper_synthesis(
+    plan: tuple[_Plan, ...],
+    channels: int | None,
+    arrays: Sequence[dict[str, jax.Array]],
+    thresholds: jax.Array,
+    x: jax.Array,
+    size: jax.Array | None,
+) -> Any:
+    """Parameters of `channels` latents, or if None the outputs as they are."""
+    cells = x.shape[0], x.shape[1]
     for layer, of_layer in zip(plan, arrays, strict=True):
-        x = _finish(layer, of_layer, _sums(layer, of_layer, x))
-    return x
+        exists = None if size is None else inside(jnp.ones((*x.shape[:2], 1), jnp.int32), cells, size)
+        x = _finish(layer, of_layer, _sums(layer, of_layer, x, exists))
+    return x if channels is None else _parameters(channels, x, thresholds)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _context(
     plan: tuple[_Plan, ...],
+    channels: int,
     arrays: Sequence[dict[str, jax.Array]],
+    thresholds: jax.Array,
     latent_shifts: jax.Array,
     y: jax.Array,
     side: jax.Array,
-) -> jax.Array:
+) -> Parameters:
     x = jnp.clip(_shift(y, latent_shifts), *SYMBOL_RANGE)
     for i, (layer, of_layer) in enumerate(zip(plan, arrays, strict=True)):
         sums = _sums(layer, of_layer, x)
         x = _finish(layer, of_layer, side + sums if i == 0 else sums)
-    return x
+    return _parameters(channels, x, thresholds)
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def _parameters(channels: int, outputs: jax.Array, thresholds: jax.Array) -> Parameters:
     scales, means = outputs[..., :channels], outputs[..., channels:]
     indexes = jnp.zeros(scales.shape, jnp.uint8)
@@ -185,17 +199,19 @@ def _shift(x: jax.Array, by: jax.Array) -> jax.Array:
     return ((x << jnp.maximum(-by, 0)) + ((1 << right) >> 1)) >> right
 
 
-def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array) -> jax.Array:
-    """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`."""
+def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array, exists: jax.Array | None = None) -> jax.Array:
+    """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`; `exists` `[h, w, 1]` is 0 where there are none."""
     kernel = arrays["kernel"]
+    if exists is not None:
+        x = x * exists
     if plan.form == "float32":
         sums = _convolve(plan, x, kernel)
     else:
         products = _int8_products if plan.form == "int8" else _bfloat16_products
         sums = _add_taps(products(plan, x, kernel))
     if "tap_bias" in arrays:
-        ones = jnp.broadcast_to(arrays["tap_bias"], (*x.shape[:2], *arrays["tap_bias"].shape))
-        sums += _add_taps(ones)
+        taps = jnp.broadcast_to(arrays["tap_bias"], (*x.shape[:2], *arrays["tap_bias"].shape))
+        sums += _add_taps(taps if exists is None else taps * exists[..., None, None])
     return sums + arrays["bias"]
 
 

@@ -3,6 +3,7 @@
 from jaxcompress.layers.attention import AttentionBlock
 from jaxcompress.layers.conv import CheckerboardConv, Conv, ConvTranspose, MaskedConv, SubPixelConv
 from jaxcompress.layers.gdn import GDN, GDN1
+from jaxcompress.layers.inside import inside, only_inside
 from jaxcompress.layers.residual import ResidualBlock, ResidualBlockUpsample, ResidualBlockWithStride
 from jaxcompress.layers.sequential import Sequential, leaky_relu
 
@@ -19,5 +20,7 @@ __all__ = [
     "ResidualBlockWithStride",
     "Sequential",
     "SubPixelConv",
+    "inside",
     "leaky_relu",
+    "only_inside",
 ]

@@ -23,31 +23,36 @@ HEADER = container.Header(
     synthesis_fingerprint="fedcba9876543210",
     chunk_size=(8, 8),
     entropy_mode=container.EntropyMode.INTEGER,
-    parameters_checksum=0x12345678,
 )
 STRINGS = [
-    container.CodedString(b"\x01\x02\x03"),
-    container.CodedString(b"\x04\x05", container.StreamFormat.LANES),
+    container.CodedString(b"\x01\x02\x03", checksum=0x12345678),
+    container.CodedString(b"\x04\x05", container.StreamFormat.LANES, checksum=0x9ABCDEF0),
 ]
 FILE = container.pack(HEADER, STRINGS)
 
 
 def resealed(data: bytes) -> bytes:
-    """The file with its CRC made right again, as someone who means harm would."""
-    return data[:-4] + struct.pack("<I", zlib.crc32(data[:-4]))
+    """The file with its CRCs made right again, as someone who means harm would."""
+    length = int.from_bytes(data[6:10], "little")
+    if 14 <= length <= len(data) - 4:
+        data = sealed(data[: length - 4]) + data[length:]
+    return sealed(data[:-4])
+
+
+def sealed(data: bytes) -> bytes:
+    return data + struct.pack("<I", zlib.crc32(data))
 
 
 def test_the_bytes_are_those_of_the_specification():
     header = (
-        b"\x8aJXC\x02\x00" + struct.pack("<I", 89) + b"\x01\x00\x0cmbt2018-mean"
+        b"\x8aJXC\x03\x00" + struct.pack("<I", 97) + b"\x01\x00\x0cmbt2018-mean"
         + struct.pack("<HHIIBB", 64, 96, 75, 101, 3, 8) + struct.pack("<HHHH", 13, 14, 26, 27)
         + bytes.fromhex("0123456789abcdef") + bytes.fromhex("fedcba9876543210")
-        + struct.pack("<II", 0x12345678, 0)
-        + struct.pack("<HHI", 8, 8, 2) + struct.pack("<BI", 0, 3) + struct.pack("<BI", 1, 2)
+        + struct.pack("<I", 0)
+        + struct.pack("<HHI", 8, 8, 2) + struct.pack("<BII", 0, 3, 0x12345678) + struct.pack("<BII", 1, 2, 0x9ABCDEF0)
     )  # fmt: skip
-    assert len(header) == 89
-    body = header + b"\x01\x02\x03\x04\x05"
-    assert body + struct.pack("<I", zlib.crc32(body)) == FILE
+    assert len(header) == 93
+    assert sealed(sealed(header) + b"\x01\x02\x03\x04\x05") == FILE
 
 
 def test_a_file_comes_back_as_it_was():
@@ -94,7 +99,7 @@ def test_fields_that_make_no_picture_are_refused(change, message):
 @pytest.mark.parametrize(
     ("offset", "value", "message"),
     [
-        (4, 3, "version 3.*update"),
+        (4, 4, "version 4.*update"),
         (10, 2, "does not know"),
         (11, 2, "does not know"),
         (12, 255, "malformed"),

@@ -24,11 +24,14 @@ def photo(golden_of) -> np.ndarray:
 def flip(patch, ranks):
     """From here on the scales of these ranks by nearness fall on the other side of their thresholds."""
 
-    def flipped(model, scale_table, params, z_hat):
-        indexes, means = side_information(model, scale_table, params, z_hat)
+    def flipped(model, scale_table, params, z_hat, size):
+        indexes, means = side_information(model, scale_table, params, z_hat, size)
         indexes = np.array(indexes)
-        positions, alternatives, _ = repair.find_doubts(stages.scales(model, params, z_hat), indexes, scale_table)
-        indexes.flat[positions[ranks]] = alternatives[ranks]
+        inside = np.s_[:, : 4 * size[0], : 4 * size[1]]
+        scales, found = np.asarray(stages.scales(model, params, z_hat, size))[inside], indexes[inside].copy()
+        positions, alternatives, _ = repair.find_doubts(scales, found, scale_table)
+        found.flat[positions[ranks]] = alternatives[ranks]
+        indexes[inside] = found
         return indexes, means
 
     patch.setattr(stages, "side_information", flipped)
@@ -109,10 +112,10 @@ def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
         raise repair.coder.StreamError("")
 
     monkeypatch.setattr(repair.coder, "decode_repaired", decode_repaired)
-    shared = repair.ScaleRepair(lambda: scales, TABLE, latents._gaussian_tables)
+    shared = repair.ScaleRepair(lambda area: scales[area], TABLE, latents._gaussian_tables)
     for _ in range(3):
         with pytest.raises(repair.coder.StreamError):
-            shared.decode(container.CodedString(b""), np.ones((1, 1, 1), np.uint8), np.s_[:, :1])
+            shared.decode(container.CodedString(b""), np.ones((1, 1, 1), np.uint8), np.s_[0:1, 0:1])
     assert left[0] == 0.05
     assert 0 < left[1] <= 0.02
     assert left[2] == 0
