@@ -1,6 +1,8 @@
 """What several commands share: files that may be standard input or output, and the choice of weights."""
 
 import argparse
+import mmap
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,16 @@ def read_bytes(path: str) -> bytes:
     if sys.stdin is None:
         raise ValueError("standard input is closed; give the name of a file")
     return sys.stdin.buffer.read()
+
+
+def map_bytes(path: str) -> bytes | mmap.mmap:
+    """A file in memory, of which only what is looked at gets read; or standard input, whole."""
+    if path == STANDARD:
+        return read_bytes(path)
+    with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:  # there is no empty map
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def write_bytes(path: str, data: bytes, *, force: bool) -> None:

@@ -241,9 +241,7 @@ class Codec:
         height, width = image.shape[:2]
         return self._transforms.analyse(PaddedPicture(image, centered_padding(height, width, self.model.stride)))
 
-    def _decode(
-        self, header: container.Header, strings: Sequence[CodedString], area: Area, threads: int
-    ) -> np.ndarray:
+    def _decode(self, header: container.Header, strings: Sequence[CodedString], area: Area, threads: int) -> np.ndarray:
         """The pixels of an area of a `.jxc` file's picture."""
         self.check_header(header)
         shape = header.padded_height // 16, header.padded_width // 16

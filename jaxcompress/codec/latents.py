@@ -187,7 +187,10 @@ class LatentCoder:
                 strings = [string for _, string in group]
                 found = self._autoregressive.decode(strings, hypers, order, threads=threads)
             else:
-                found = [self._decode_parallel(*pair, hyper, repair, threads) for pair, hyper in zip(group, hypers, strict=True)]
+                found = [
+                    self._decode_parallel(*pair, hyper, repair, threads)
+                    for pair, hyper in zip(group, hypers, strict=True)
+                ]
             for (area, _), part in zip(group, found, strict=True):
                 y_hat[area] = part
             done(len(group))

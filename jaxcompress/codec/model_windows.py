@@ -33,14 +33,16 @@ class ModelWindows(NamedTuple):
 
 
 def windows_of(model: CompressionModel) -> ModelWindows:
-    """The windows of a model's networks: none for those that a class of your own has changed, whose reach is unknown."""
+    """The windows of a model's networks: none for those that a class of your own changes, as their reach is unknown."""
     if not _is_known(model, "setup"):
         return ModelWindows()
     halos = {stage: _halo(model, stage, maker) for stage, maker in _MAKERS.items()}
-    return ModelWindows(**{
-        stage: None if halo is None else WindowSizes(_hyper_sizes(halo) if "hyper" in stage else _LATENTS, halo)
-        for stage, halo in halos.items()
-    })
+    return ModelWindows(
+        **{
+            stage: None if halo is None else WindowSizes(_hyper_sizes(halo) if "hyper" in stage else _LATENTS, halo)
+            for stage, halo in halos.items()
+        }
+    )
 
 
 def _hyper_sizes(halo: int) -> tuple[tuple[int, int], ...]:

@@ -42,7 +42,9 @@ class ScaleRepair:
         tables: of the coder.
     """
 
-    def __init__(self, compute_scales: Callable[[Area], np.ndarray], scale_table: Sequence[float], tables: coder.CdfTables):
+    def __init__(
+        self, compute_scales: Callable[[Area], np.ndarray], scale_table: Sequence[float], tables: coder.CdfTables
+    ):
         self._compute_scales = compute_scales
         self._scale_table = scale_table
         self._tables = tables

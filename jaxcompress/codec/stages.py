@@ -1,7 +1,7 @@
 """The compiled stages of a codec. Each is one program for each shape, whichever codec calls it.
 
-Where a stage takes a `size`, int32 `[2]`, that much of its input is the picture's, counted in latents (by h_a and h_s in
-hyper-latents) from the first row and column on; what lies beyond is zero and stays so. None means all of it.
+Where a stage takes a `size`, int32 `[2]`, that much of its input is the picture's, counted in latents (by h_a and h_s
+in hyper-latents) from the first row and column on; what lies beyond is zero and stays so. None means all of it.
 """
 
 import contextlib

@@ -65,15 +65,12 @@ class TiledNetwork:
         """
         shape = self._cells(signal)
         area = area or _all(shape)
-        made: Any = None
+        height, width = ((s.stop - s.start) * self._outputs for s in area)
+        places, parts = [], []
         for window in self._cover(shape, area):
-            part = self._run(signal, window)
-            if made is None:
-                height, width = ((s.stop - s.start) * self._outputs for s in area)
-                made = jax.tree.map(lambda a: np.empty((height, width, *a.shape[2:]), a.dtype), part)
-            place = scale(within(window.area, (area[0].start, area[1].start)), self._outputs)
-            jax.tree.map(lambda whole, a, place=place: whole.__setitem__(place, a), made, part)
-        return made
+            places.append(scale(within(window.area, (area[0].start, area[1].start)), self._outputs))
+            parts.append(self._run(signal, window))
+        return jax.tree.map(lambda *arrays: _assemble((height, width), places, arrays), *parts)
 
     def parts(self, signal: Signal, area: Area | None = None) -> Iterator[tuple[Area, Any]]:
         """What the network makes of a signal, part by part, each computed when asked for.
@@ -123,6 +120,16 @@ class TiledNetwork:
         if any(zeros for _, zeros in beyond):
             part = np.pad(part, (*beyond, (0, 0)))
         return part, None if self._windows is None else size
+
+
+def _assemble(shape: Size, places: Sequence[Area], parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The array that parts `[h, w, ...]` make in their places."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = np.empty((*shape, *parts[0].shape[2:]), parts[0].dtype)
+    for place, part in zip(places, parts, strict=True):
+        whole[place] = part
+    return whole
 
 
 def _all(shape: Size) -> Area:

@@ -6,7 +6,6 @@ window gives right outputs everywhere but in a margin that wide along its sides;
 edge has none.
 """
 
-import functools
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -37,8 +36,7 @@ class Window(NamedTuple):
     area: Area
 
 
-@functools.lru_cache(maxsize=256)
-def cover(shape: Size, sizes: tuple[Size, ...], halo: int, area: Area) -> tuple[Window, ...]:
+def cover(shape: Size, sizes: tuple[Size, ...], halo: int, area: Area) -> list[Window]:
     """Windows whose areas part an area of a signal among them, at the least cost that bands of rows allow.
 
     Args:
@@ -64,7 +62,7 @@ def cover(shape: Size, sizes: tuple[Size, ...], halo: int, area: Area) -> tuple[
             size = min((s for s in sizes if s[0] >= height and s[1] == width), key=lambda s: s[0])
             origin = _origin(top, size[0], shape[0], halo), _origin(left, width, shape[1], halo)
             windows.append(Window(origin, size, (slice(top, bottom), slice(left, right))))
-    return tuple(windows)
+    return windows
 
 
 def _divide(line: slice, total: int, costs: Mapping[int, float], halo: int) -> list[tuple[int, int, int]]:

@@ -200,7 +200,7 @@ def _shift(x: jax.Array, by: jax.Array) -> jax.Array:
 
 
 def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array, exists: jax.Array | None = None) -> jax.Array:
-    """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`; `exists` `[h, w, 1]` is 0 where there are none."""
+    """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`; `exists` is 0 beyond their end."""
     kernel = arrays["kernel"]
     if exists is not None:
         x = x * exists

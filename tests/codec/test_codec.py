@@ -267,8 +267,8 @@ def test_damage_never_gives_a_picture(architecture, golden_of, photo):
 
 
 def test_strings_damaged_behind_the_checksum_s_back_raise_or_decode(golden_of, photo):
-    # With all checksums made right again only the coder's own checks are left. They find nearly all damage, and whatever
-    # they let through is a picture of the right size.
+    # With all checksums made right again only the coder's own checks are left. They find nearly all damage, and
+    # whatever they let through is a picture of the right size.
     codec = golden_of("mbt2018-mean").codec
     header, strings = container.unpack(codec.compress(photo[:64, :64]))
     found = 0

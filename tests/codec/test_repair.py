@@ -12,8 +12,6 @@ from jaxcompress.codec.context import context_model
 TABLE = tuple(np.float32([0.11, 0.5, 2, 8]).tolist())
 MODELS = ["bmshj2018-hyperprior", "mbt2018-mean"]
 
-side_information = stages.side_information
-
 
 @pytest.fixture
 def photo(golden_of) -> np.ndarray:
@@ -21,30 +19,16 @@ def photo(golden_of) -> np.ndarray:
     return np.rint(golden_of("mbt2018-mean").x[0] * 255).astype(np.uint8)
 
 
-def flip(patch, ranks):
-    """From here on the scales of these ranks by nearness fall on the other side of their thresholds."""
-
-    def flipped(model, scale_table, params, z_hat, size):
-        indexes, means = side_information(model, scale_table, params, z_hat, size)
-        indexes = np.array(indexes)
-        inside = np.s_[:, : 4 * size[0], : 4 * size[1]]
-        scales, found = np.asarray(stages.scales(model, params, z_hat, size))[inside], indexes[inside].copy()
-        positions, alternatives, _ = repair.find_doubts(scales, found, scale_table)
-        found.flat[positions[ranks]] = alternatives[ranks]
-        indexes[inside] = found
-        return indexes, means
-
-    patch.setattr(stages, "side_information", flipped)
-
-
 @pytest.mark.parametrize("format", ["jxc", "compressai"])
 @pytest.mark.parametrize("architecture", MODELS)
 @pytest.mark.parametrize("ranks", [[0], [1], [0, 1]], ids=str)
-def test_files_decode_to_the_same_picture(architecture, format, ranks, golden_of, photo, monkeypatch, caplog):
+def test_files_decode_to_the_same_picture(
+    architecture, format, ranks, golden_of, flip_scales, photo, monkeypatch, caplog
+):
     codec = golden_of(architecture).codec
     data = codec.compress(photo, format=format)
     with monkeypatch.context() as patch:
-        flip(patch, ranks)
+        flip_scales(patch, ranks)
         other = codec.compress(photo, format=format)
     assert other != data
     with caplog.at_level(logging.INFO, "jaxcompress"):
@@ -55,22 +39,24 @@ def test_files_decode_to_the_same_picture(architecture, format, ranks, golden_of
 
 
 @pytest.mark.parametrize("flipped", [[], [0]], ids=["as here", "elsewhere"])
-def test_compressai_s_string_with_a_scale_next_to_a_threshold_decodes(flipped, golden_of, golden_folder, monkeypatch):
+def test_compressai_s_string_with_a_scale_next_to_a_threshold_decodes(
+    flipped, golden_of, flip_scales, golden_folder, monkeypatch
+):
     # One of its scales lies 1.9e-7 (relative) from a threshold, and not every float back end agrees on its side.
     case = np.load(golden_folder / "bmshj2018-hyperprior-near-threshold.npz")
     strings = [[case[f"strings/{group}/1"].tobytes()] for group in range(2)]
-    flip(monkeypatch, flipped)
+    flip_scales(monkeypatch, flipped)
     x_hat = golden_of("bmshj2018-hyperprior").codec.decompress_strings(strings, tuple(case["shape"].tolist()))
     difference = x_hat * 255 - case["x_hat"].transpose(0, 2, 3, 1)
     assert np.abs(difference).max() < 0.51  # the recorded picture is rounded
 
 
-def test_every_chunk_is_repaired(golden_of, photo, monkeypatch, caplog):
+def test_every_chunk_is_repaired(golden_of, flip_scales, photo, monkeypatch, caplog):
     codec = golden_of("mbt2018-mean").codec
     expected = codec.decompress(codec.compress(photo))
     monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 3)
     with monkeypatch.context() as patch:
-        flip(patch, [0, 1, 2])
+        flip_scales(patch, [0, 1, 2])
         data = codec.compress(photo)
     assert len(container.unpack(data)[1]) == 10
     with caplog.at_level(logging.INFO, "jaxcompress"):
@@ -78,21 +64,21 @@ def test_every_chunk_is_repaired(golden_of, photo, monkeypatch, caplog):
     assert len(caplog.records) > 1
 
 
-def test_scales_far_from_a_threshold_are_not_flipped(golden_of, photo, monkeypatch):
+def test_scales_far_from_a_threshold_are_not_flipped(golden_of, flip_scales, photo, monkeypatch):
     codec = golden_of("mbt2018-mean").codec
     with monkeypatch.context() as patch:
         patch.setattr(repair, "MAX_DISTANCE", 1.0)
         patch.setattr(repair, "MAX_CANDIDATES", 2048)
-        flip(patch, [1000])
+        flip_scales(patch, [1000])
         data = codec.compress(photo)
     with pytest.raises(BitstreamError, match=r"indexes in doubt makes .* tries.* decode them with"):
         codec.decompress(data)
 
 
-def test_no_time_is_left_after_the_limit(golden_of, photo, monkeypatch):
+def test_no_time_is_left_after_the_limit(golden_of, flip_scales, photo, monkeypatch):
     codec = golden_of("mbt2018-mean").codec
     with monkeypatch.context() as patch:
-        flip(patch, [0])
+        flip_scales(patch, [0])
         data = codec.compress(photo)
     codec.decompress(data)
     monkeypatch.setattr(repair, "MAX_SECONDS", 0.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxcompress.codec import BitstreamError, container, repair, stages, strings
+from jaxcompress.codec import BitstreamError, container, repair, strings
 from jaxcompress.codec.container import StreamFormat
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
 
@@ -42,22 +42,13 @@ def test_files_of_many_lanes_hold_the_same_picture(architecture, golden_of, phot
     assert codec.compress(photo, format="jxc") == data
 
 
-def test_a_file_of_many_lanes_with_a_scale_on_the_other_side_is_repaired(golden_of, photo, monkeypatch):
+def test_a_file_of_many_lanes_with_a_scale_on_the_other_side_is_repaired(golden_of, flip_scales, photo, monkeypatch):
     codec = golden_of("mbt2018-mean").codec
     monkeypatch.setattr(strings, "LANES_FROM", 1)
     monkeypatch.setattr(strings, "PART_BYTES", 1)
     expected = codec.decompress(codec.compress(photo))
-    side_information = stages.side_information
-
-    def flipped(model, scale_table, params, z_hat):
-        indexes, means = side_information(model, scale_table, params, z_hat)
-        indexes = np.array(indexes)
-        positions, alternatives, _ = repair.find_doubts(stages.scales(model, params, z_hat), indexes, scale_table)
-        indexes.flat[positions[:2]] = alternatives[:2]
-        return indexes, means
-
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "side_information", flipped)
+        flip_scales(patch, [0, 1])
         data = codec.compress(photo)
     np.testing.assert_array_equal(codec.decompress(data), expected)
     monkeypatch.setattr(repair, "MAX_CANDIDATES", 0)

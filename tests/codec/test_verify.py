@@ -73,8 +73,8 @@ def test_quantized_networks_are_equal_in_all_ways(golden_of, photo, architecture
 def test_a_form_with_another_index_is_found(codec_of, photo, monkeypatch):
     right = IntegerEvaluator.hyper_synthesis
 
-    def wrong(self, z):
-        found = right(self, z)
+    def wrong(self, z, size=None):
+        found = right(self, z, size)
         if self._hyper_plan[0].form == "int8":
             found = found._replace(indexes=found.indexes.copy())
             found.indexes[0, 0, 0] ^= 1

@@ -1,0 +1,29 @@
+"""What several tests of the codec do."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from jaxcompress.codec import repair, stages
+
+
+@pytest.fixture
+def flip_scales() -> Callable[[pytest.MonkeyPatch, list[int]], None]:
+    """A function after which the scales of some ranks by nearness fall on the other side of their thresholds."""
+    side_information = stages.side_information
+
+    def flip(patch: pytest.MonkeyPatch, ranks: list[int]) -> None:
+        def flipped(model, scale_table, params, z_hat, size):
+            indexes, means = side_information(model, scale_table, params, z_hat, size)
+            indexes = np.array(indexes)
+            inside = np.s_[:, : 4 * size[0], : 4 * size[1]]
+            scales, found = np.asarray(stages.scales(model, params, z_hat, size))[inside], indexes[inside].copy()
+            positions, alternatives, _ = repair.find_doubts(scales, found, scale_table)
+            found.flat[positions[ranks]] = alternatives[ranks]
+            indexes[inside] = found
+            return indexes, means
+
+        patch.setattr(stages, "side_information", flipped)
+
+    return flip
