@@ -45,6 +45,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--metric", choices=("mse", "ms-ssim"), help="metric that --format compressai names (default: likewise)"
     )
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (default: 2**29)")
     parser.add_argument("--keep-icc", action="store_true", help="keep the picture's colour profile (.jxc only)")
     parser.add_argument(
         "--background", type=_colour, default=(255, 255, 255), metavar="RRGGBB", help="colour behind transparent parts"
@@ -65,11 +66,15 @@ def run(args: argparse.Namespace) -> None:
     if args.format == "compressai" and args.entropy == "integer":
         raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
 
-    from jaxcompress import metrics, zoo
-    from jaxcompress.codec import read_picture
+    from PIL import Image
 
+    from jaxcompress import metrics, zoo
+    from jaxcompress.codec import container, read_picture
+
+    Image.MAX_IMAGE_PIXELS = None  # ours is told how to be raised
     source = io.BytesIO(common.read_bytes("-")) if args.picture == common.STANDARD else args.picture
-    picture = read_picture(source, background=args.background)
+    limit = container.MAX_PIXELS if args.max_pixels is None else args.max_pixels
+    picture = read_picture(source, background=args.background, max_pixels=limit)
     weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
     named = {"quality": args.quality, "metric": args.metric}
     metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}

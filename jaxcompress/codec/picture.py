@@ -48,12 +48,23 @@ class Picture:
         return f"Picture(uint8 {self.pixels.shape}, icc_profile of {len(self.icc_profile)} bytes)"
 
 
-def read_picture(source: str | Path | BinaryIO, *, background: tuple[int, int, int] = (255, 255, 255)) -> Picture:
+# Rows that are taken from Pillow at a time: it copies what it hands over twice.
+_ROWS = 256
+
+
+def read_picture(
+    source: str | Path | BinaryIO,
+    *,
+    background: tuple[int, int, int] = (255, 255, 255),
+    max_pixels: int | None = None,
+) -> Picture:
     """Reads an image file of any format that Pillow knows.
 
     Args:
         source: path, or binary file.
         background: RGB that shows through transparent parts.
+        max_pixels: refuse larger pictures. Pillow has a limit of its own, `PIL.Image.MAX_IMAGE_PIXELS`, twice which is
+            refused whatever this says.
 
     Returns:
         The picture, upright.
@@ -65,15 +76,20 @@ def read_picture(source: str | Path | BinaryIO, *, background: tuple[int, int, i
     name = getattr(source, "name", None) or (source if isinstance(source, (str, Path)) else "the input")
     try:
         with Image.open(source) as image:
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise ValueError(
+                    f"it has {image.width} x {image.height} pixels, more than the limit of {max_pixels} (--max-pixels)"
+                )
             image.load()
             icc_profile = image.info.get("icc_profile") or b""
-            pixels = _pixels(ImageOps.exif_transpose(image), background)
+            ImageOps.exif_transpose(image, in_place=True)
+            pixels = _pixels(image, background)
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # Pillow's readers raise many kinds for damaged files
         reason = "its format is not known" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(f"{name} is no image that can be read: {reason}") from error
-    return Picture(np.ascontiguousarray(pixels), icc_profile)
+    return Picture(pixels, icc_profile)
 
 
 def _pixels(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
@@ -85,8 +101,18 @@ def _pixels(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         over = image.convert("RGBA")
         under = Image.new("RGBA", over.size, (*background, 255))
-        return np.asarray(Image.alpha_composite(under, over).convert("RGB"))
-    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+        return _array(Image.alpha_composite(under, over).convert("RGB"))
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return _array(image if image.mode == mode else image.convert(mode))
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    """uint8 `[H, W, ...]`."""
+    pixels = np.empty((image.height, image.width, *(len(image.getbands()),) * (image.mode != "L")), np.uint8)
+    for top in range(0, image.height, _ROWS):
+        rows = pixels[top : top + _ROWS]
+        rows[:] = np.asarray(image.crop((0, top, image.width, top + len(rows))))
+    return pixels
 
 
 def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
