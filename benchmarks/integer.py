@@ -17,15 +17,16 @@ from pathlib import Path
 import jax
 import numpy as np
 from arguments import Parser, pictures
-from pictures import pad, read_colour
+from pictures import read_colour
 from process import measure
 from report import format_table, median, median_ratio
 from tqdm import tqdm
 
-from jaxcompress import Weights, convert
+from jaxcompress import Codec, Weights, convert
 from jaxcompress.codec.codec import chunk_size
 from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.latents import LatentCoder
+from jaxcompress.codec.model_windows import windows_of
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer import quantize_entropy
@@ -45,11 +46,12 @@ class Coded:
 def code(weights: Weights, mode: EntropyMode, latents: list[tuple]) -> list[Coded]:
     """Codes the y and z of each picture."""
     model = weights.model()
-    latent_coder = LatentCoder(weights, model, weights.params, mode, progress=False)
+    windows = windows_of(model).hyper_synthesis
+    latent_coder = LatentCoder(weights, model, weights.params, windows, mode, progress=False)
     found = []
     for y, z in latents:
         chunk = chunk_size(y.shape)
-        strings, _ = latent_coder.encode(y, z, chunk, native=True, threads=1)
+        strings = latent_coder.encode(y, z, chunk, native=True, threads=1)
         y_hat = latent_coder.decode(strings, y.shape[:2], chunk, order=latent_coder.native_order, threads=1)
         found.append(Coded(sum(len(string.data) for string in strings[1:]), float(((y_hat - y) ** 2).mean())))
     return found
@@ -83,16 +85,19 @@ def time_hyper_synthesis(name: str, weights: Weights, z: np.ndarray, rounds: int
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
     scale_table = tuple(np.asarray(weights.tables["gaussian_conditional"].scale_table).tolist())
     symbols = np.rint(z - medians).astype(np.int32)
+    model, params = weights.model(), jax.device_put(dict(weights.params))
+    windows = windows_of(model).hyper_synthesis
     runs = {
-        "integer": IntegerHyperprior(quantize_entropy(weights).require_integer()),
-        "float": FloatHyperprior(weights.model(), jax.device_put(dict(weights.params)), scale_table, medians),
+        "integer": IntegerHyperprior(quantize_entropy(weights).require_integer(), windows),
+        "float": FloatHyperprior(model, params, scale_table, medians, windows),
     }
+    area = slice(0, 4 * z.shape[0]), slice(0, 4 * z.shape[1])
     found = {kind: [] for kind in runs}
     for run in runs.values():
-        run(symbols)
+        run(symbols, area)
     for _ in range(rounds):
         for kind, run in runs.items():
-            found[kind].append(measure(lambda run=run: run(symbols))[1])
+            found[kind].append(measure(lambda run=run: run(symbols, area))[1])
     times = {f"{kind} ms": 1e3 * median(found[kind], "cpu") for kind in runs}
     return {"": name, **times, "integer/float": median_ratio(found["integer"], found["float"], "cpu")}
 
@@ -128,8 +133,8 @@ def main(arguments: list[str] | None = None) -> None:
         for checkpoint in options.weights:
             weights = convert.from_pytorch(checkpoint, integer=False)
             name = f"{weights.architecture} N={weights.n} M={weights.m}"
-            analyse = LatentCoder(weights, weights.model(), weights.params, EntropyMode.FLOAT, progress=False).analyse
-            latents = [analyse(pad(read_colour(path))[0]) for path in options.kodak]
+            codec = Codec(weights, entropy="float")
+            latents = [codec.analyse(read_colour(path)) for path in options.kodak]
             costs += cost(options, name, weights, latents, progress)
             times.append(time_hyper_synthesis(name, weights, latents[0][1], options.rounds))
     print(format_table(f"Rate and distortion of y, {len(options.kodak)} pictures, integer against float", costs))

@@ -31,7 +31,7 @@ from report import Checks, format_table, write_json
 from tqdm import tqdm
 
 import jaxcompress
-from jaxcompress import coder, convert
+from jaxcompress import Codec, coder, convert
 from jaxcompress.codec import BitstreamError, repair
 from jaxcompress.codec.container import CodedString, SymbolOrder
 from jaxcompress.codec.latents import LatentCoder
@@ -98,13 +98,14 @@ def decode_theirs(checks: Checks, reference: Reference, checkpoint: Path, latent
     ]
 
 
-def decode_damaged(checks: Checks, architecture: str, latents, pictures, count: int, progress) -> list[dict]:
+def decode_damaged(checks: Checks, codec: Codec, pictures, count: int, progress) -> list[dict]:
     """Part 2 for one network: a row for each kind of damage."""
+    architecture, latents = codec.weights.architecture, codec._latents
     cases: dict[tuple[str, int], list[dict]] = {kind: [] for kind in KINDS}
     rng = np.random.default_rng(0)
     for i in range(count):
         if i % len(KINDS) == 0:
-            y, z = latents.analyse(pad(read_colour(pictures[i // len(KINDS) % len(pictures)]))[0])
+            y, z = codec.analyse(read_colour(pictures[i // len(KINDS) % len(pictures)]))
             coded = latents.encode(y, z, y.shape[:2], native=False, threads=1)
             expected = latents.decode(coded, y.shape[:2], y.shape[:2], order=SymbolOrder.RASTER, threads=1)
             z_string, y_string = (string.data for string in coded)
@@ -123,9 +124,10 @@ def decode_damaged(checks: Checks, architecture: str, latents, pictures, count: 
 def write_with_other_tables(latents, z: np.ndarray, y_string: bytes, place: str, count: int, rng) -> bytes:
     """The string of y again, with other tables for some symbols."""
     z_symbols = np.rint(z - latents._medians).astype(np.int32)
-    indexes = np.ascontiguousarray(latents._hyper(z_symbols)[0].transpose(2, 0, 1))
+    area = slice(0, 4 * z.shape[0]), slice(0, 4 * z.shape[1])
+    indexes = np.ascontiguousarray(latents._hyperprior(z_symbols, area)[0].transpose(2, 0, 1))
     symbols = coder.decode(y_string, indexes, latents._gaussian_tables)
-    scales = latents._scales(z_symbols).transpose(2, 0, 1)
+    scales = latents._hyperprior.scales(z_symbols, area).transpose(2, 0, 1)
     positions, alternatives, _ = repair.find_doubts(scales, indexes, latents._scale_table)
     if place == "anywhere":
         positions = rng.integers(0, indexes.size, count)
@@ -204,10 +206,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"CompressAI {versions['compressai']}, torch {versions['torch']}")
         for checkpoint in options.weights:
             weights = convert.from_pytorch(checkpoint, integer=False)
-            latents = LatentCoder(weights, weights.model(), progress=False)
-            theirs += decode_theirs(checks, reference, checkpoint, latents, pictures, progress)
+            codec = Codec(weights, entropy="float")
+            theirs += decode_theirs(checks, reference, checkpoint, codec._latents, pictures, progress)
             if weights.architecture in PARALLEL:
-                damaged += decode_damaged(checks, weights.architecture, latents, pictures, of_each, progress)
+                damaged += decode_damaged(checks, codec, pictures, of_each, progress)
     for title, rows in tables.items():
         print(format_table(title, rows, ".4f"))
     status = checks.conclude(time.perf_counter() - began)

@@ -77,7 +77,7 @@ class AutoregressiveCoder:
                 f"the file has symbol order {order.name} and stream formats {sorted(formats)}, which no writer makes "
                 f"with these weights"
             )
-        datas = [string.data for string in strings]
+        datas = [bytes(string.data) for string in strings]
         if self._kernel is None:
             return [self._loop.decode(data, hyper) for data, hyper in zip(datas, hypers, strict=True)]
         try:

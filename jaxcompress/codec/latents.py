@@ -188,8 +188,8 @@ class LatentCoder:
                 found = self._autoregressive.decode(strings, hypers, order, threads=threads)
             else:
                 found = [
-                    self._decode_parallel(*pair, hyper, repair, threads)
-                    for pair, hyper in zip(group, hypers, strict=True)
+                    self._decode_parallel(area, string, hyper, repair, threads)
+                    for (area, string), hyper in zip(group, hypers, strict=True)
                 ]
             for (area, _), part in zip(group, found, strict=True):
                 y_hat[area] = part

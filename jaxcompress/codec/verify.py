@@ -203,7 +203,7 @@ class _Skipped(Exception):
 
 def _digest_all(subject: Subject, expected: Expected) -> bytes:
     hyper = expected.hyper if isinstance(expected.hyper, Parameters) else (expected.hyper,)
-    strings = [string.data for native in (True, False) for string in expected.strings[native]]
+    strings = [bytes(string.data) for native in (True, False) for string in expected.strings[native]]
     return _digest(subject.z, subject.y, *hyper, *(expected.parameters or ()), *strings, expected.y_hat)
 
 

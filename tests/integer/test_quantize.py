@@ -31,9 +31,10 @@ def pictures_of(case):
 def parameters(codec, picture):
     """Indexes and means of a picture's latents, by the float networks and by the integer ones."""
     of_float, of_integer = (codec._coders[mode] for mode in (EntropyMode.FLOAT, EntropyMode.INTEGER))
-    y, z = of_float.analyse(picture.astype(np.float32) / 255)
+    y, z = codec.analyse(picture)
     symbols = np.rint(z - of_float._medians).astype(np.int32)
-    hypers = of_float._hyperprior(symbols), of_integer._hyperprior(symbols)
+    area = slice(0, y.shape[0]), slice(0, y.shape[1])
+    hypers = of_float._hyperprior(symbols, area), of_integer._hyperprior(symbols, area)
     if not codec.model.is_autoregressive:
         return hypers
     y_hat = np.rint(y)
