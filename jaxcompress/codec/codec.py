@@ -1,14 +1,15 @@
 """Pictures to bitstreams and back: `Codec`."""
 
 import functools
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
+from jaxcompress.codec.batch import PROCESSORS, ordered_map
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
@@ -19,11 +20,13 @@ from jaxcompress.weights import Weights, check_weights
 
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
 _CHUNK = 64
-_PROCESSORS = os.cpu_count() or 1
 
 
 class Codec:
     """Codes pictures with one set of weights. Safe to share between threads.
+
+    Networks run on JAX's default device: that of `jax.default_device` where a thread has set it, with a copy of the
+    parameters for each device that is ever used.
 
     Args:
         weights: trained weights, see `jaxcompress.load`.
@@ -56,17 +59,37 @@ class Codec:
         self._entropy = _entropy_mode(entropy, weights)
         # One coder for each way to compute scales and means: a file says which it needs.
         modes = [EntropyMode.FLOAT] if weights.integer is None else [EntropyMode.FLOAT, EntropyMode.INTEGER]
-        params = jax.device_put(dict(weights.params))
-        self._coders = {mode: LatentCoder(weights, self.model, params, mode, progress=progress) for mode in modes}
         self._bits_fingerprints = {
             mode: weights.bits_fingerprint(integer=mode == EntropyMode.INTEGER) for mode in modes
         }
         self._synthesis_fingerprint = weights.synthesis_fingerprint()
-        self._latents = self._coders[EntropyMode.FLOAT]
+        self._progress = progress
+        self._coders_of: dict[Any, dict[EntropyMode, LatentCoder]] = {}  # by device
+        self._lock = threading.Lock()
+        _ = self._coders  # those of the default device, so that what is wrong with them is told now
+
+    @property
+    def _coders(self) -> dict[EntropyMode, LatentCoder]:
+        """Those of this thread's default device."""
+        device = jax.config.jax_default_device
+        with self._lock:
+            if device not in self._coders_of:
+                params = jax.device_put(dict(self.weights.params))
+                self._coders_of[device] = {
+                    mode: LatentCoder(self.weights, self.model, params, mode, progress=self._progress)
+                    for mode in self._bits_fingerprints
+                }
+            return self._coders_of[device]
+
+    @property
+    def _latents(self) -> LatentCoder:
+        return self._coders[EntropyMode.FLOAT]
 
     # ---------------------------------------------------------------- pictures and files
 
-    def compress(self, image: np.ndarray, *, format: str = "jxc", icc_profile: bytes = b"") -> bytes:
+    def compress(
+        self, image: np.ndarray, *, format: str = "jxc", icc_profile: bytes = b"", threads: int = PROCESSORS
+    ) -> bytes:
         """Codes a picture.
 
         Args:
@@ -74,6 +97,7 @@ class Codec:
             format: "jxc", or "compressai" for the container of CompressAI's example codec (colour only; the weights'
                 metadata must tell quality and metric, which that format stores).
             icc_profile: colour profile to keep in a `.jxc`.
+            threads: of the entropy coder; for several pictures see `compress_batch`.
 
         Returns:
             The bytes of a file.
@@ -81,9 +105,6 @@ class Codec:
         Raises:
             ValueError: the picture is of another type or shape, or the format is unknown.
         """
-        return self._compress(image, format, icc_profile, threads=_PROCESSORS)
-
-    def _compress(self, image: np.ndarray, format: str, icc_profile: bytes = b"", *, threads: int) -> bytes:
         image = checked_picture(image)
         if format == "jxc":
             return self._compress_jxc(image, icc_profile, threads)
@@ -92,7 +113,12 @@ class Codec:
         raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
 
     def decompress(
-        self, data: bytes, *, max_pixels: int = container.MAX_PIXELS, layout: str | None = None
+        self,
+        data: bytes,
+        *,
+        max_pixels: int = container.MAX_PIXELS,
+        layout: str | None = None,
+        threads: int = PROCESSORS,
     ) -> np.ndarray:
         """Decodes a file of either format.
 
@@ -100,6 +126,7 @@ class Codec:
             data: the bytes of a `.jxc` file, or of CompressAI's example codec.
             max_pixels: refuse larger pictures.
             layout: of a CompressAI file, see `compressai_format`; found out if not given.
+            threads: of the entropy coder; for several files see `decompress_batch`.
 
         Returns:
             uint8 `[H, W, 3]`, or `[H, W]` if the picture was grey.
@@ -108,9 +135,6 @@ class Codec:
             WeightsMismatchError: the file was written with other weights.
             BitstreamError: the file is damaged or too large, or was coded where floating-point arithmetic differs.
         """
-        return self._decompress(data, max_pixels, layout, threads=_PROCESSORS)
-
-    def _decompress(self, data: bytes, max_pixels: int, layout: str | None = None, *, threads: int) -> np.ndarray:
         if data[:4] == container.MAGIC:
             return self._decompress_jxc(*container.unpack(data, max_pixels=max_pixels), threads)
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
@@ -123,33 +147,55 @@ class Codec:
         x_hat = self.decompress_strings([[string] for string in strings], header.shape)[0]
         return (crop(x_hat, padding) * 255).astype(np.uint8)  # truncated, as CompressAI does
 
-    def compress_batch(self, images: Sequence[np.ndarray], *, format: str = "jxc") -> list[bytes]:
-        """Codes several pictures, of any sizes, on all processors: `compress` of each, in order.
+    def compress_batch(
+        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+    ) -> list[bytes]:
+        """Codes several pictures, of any sizes, on all processors and devices: `compress` of each, in order.
 
         Args:
-            images: see `compress`.
+            images: see `compress`; any iterable, such as a generator that reads files.
             format: see `compress`.
+            jobs: pictures at a time.
 
         Returns:
             The bytes of a file for each.
-        """
-        compress = functools.partial(self._compress, format=format, threads=1)
-        with ThreadPoolExecutor(_PROCESSORS) as pool:
-            return list(pool.map(compress, images))
 
-    def decompress_batch(self, files: Sequence[bytes], *, max_pixels: int = container.MAX_PIXELS) -> list[np.ndarray]:
-        """Decodes several files on all processors: `decompress` of each, in order.
+        Raises:
+            ValueError: as `compress` for the first picture that fails.
+        """
+        return list(self.iter_compressed(images, format=format, jobs=jobs))
+
+    def iter_compressed(
+        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+    ) -> Iterator[bytes]:
+        """`compress_batch` that yields one file after the other, with at most twice `jobs` pictures in memory."""
+        compress = functools.partial(self.compress, format=format, threads=1)
+        return ordered_map(compress, images, jobs=jobs)
+
+    def decompress_batch(
+        self, files: Iterable[bytes], *, max_pixels: int = container.MAX_PIXELS, jobs: int = PROCESSORS
+    ) -> list[np.ndarray]:
+        """Decodes several files on all processors and devices: `decompress` of each, in order.
 
         Args:
-            files: see `decompress`.
+            files: see `decompress`; any iterable.
             max_pixels: see `decompress`.
+            jobs: files at a time.
 
         Returns:
             A picture for each.
+
+        Raises:
+            BitstreamError: as `decompress` for the first file that fails.
         """
-        decompress = functools.partial(self._decompress, max_pixels=max_pixels, threads=1)
-        with ThreadPoolExecutor(_PROCESSORS) as pool:
-            return list(pool.map(decompress, files))
+        return list(self.iter_decompressed(files, max_pixels=max_pixels, jobs=jobs))
+
+    def iter_decompressed(
+        self, files: Iterable[bytes], *, max_pixels: int = container.MAX_PIXELS, jobs: int = PROCESSORS
+    ) -> Iterator[np.ndarray]:
+        """`decompress_batch` that yields one picture after the other, with at most twice `jobs` in memory."""
+        decompress = functools.partial(self.decompress, max_pixels=max_pixels, threads=1)
+        return ordered_map(decompress, files, jobs=jobs)
 
     def _compress_jxc(self, image: np.ndarray, icc_profile: bytes, threads: int) -> bytes:
         height, width = image.shape[:2]
@@ -266,7 +312,7 @@ class Codec:
         for picture in x:  # one by one: a batch may compute other bits than the decoder, which sees single pictures
             y, z = self._latents.analyse(picture)
             shape = (y if z is None else z).shape
-            strings, _ = self._latents.encode(y, z, y.shape[:2], native=False, threads=_PROCESSORS)
+            strings, _ = self._latents.encode(y, z, y.shape[:2], native=False, threads=PROCESSORS)
             pictures.append([string.data for string in reversed(strings)])
         return [list(group) for group in zip(*pictures, strict=True)], (shape[0], shape[1])
 
@@ -296,7 +342,7 @@ class Codec:
         pictures = []
         for picture in zip(*strings, strict=True):
             coded = [CodedString(string) for string in reversed(picture)]
-            y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=_PROCESSORS)
+            y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=PROCESSORS)
             pictures.append(self._latents.synthesise(y_hat))
         return np.stack(pictures)
 
