@@ -1,6 +1,7 @@
 """What several commands share: files that may be standard input or output, and the choice of weights."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 from jaxcompress.files import check_writable, write_file
 
 STANDARD = "-"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".ppm", ".tif", ".tiff")
+PROCESSORS = os.cpu_count() or 1
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".pgm", ".ppm", ".tif", ".tiff")
 PYTORCH_SUFFIXES = (".pth", ".pth.tar", ".pt")
 
 
@@ -85,6 +87,17 @@ def report(line: str, *, output: str) -> None:
 def warn(line: str) -> None:
     """Prints a line on standard error, under the program's name."""
     print(f"jaxcompress: {line}", file=sys.stderr)
+
+
+def describe(error: Exception) -> str:
+    """What is the matter, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, (ValueError, OSError, ImportError)):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error} (set JAXCOMPRESS_TRACEBACK=1 to see where)"
+    return " ".join(text.split())
 
 
 def load_weights(path: str, *, integer: bool = False):
