@@ -37,7 +37,8 @@ def ordered_map(
 
     Raises:
         ValueError: `jobs` or `window` is below 1.
-        Exception: whatever a call raised, when it is its turn; calls that have not begun are given up.
+        Exception: whatever a call raised, when it is its turn. Calls that have not begun are then given up and the
+            others waited for, as when the caller asks for no more; after KeyboardInterrupt nothing is waited for.
     """
     window = 2 * jobs if window is None else window
     if jobs < 1 or window < 1:
@@ -47,7 +48,7 @@ def ordered_map(
 
 def _ordered_map(function: Callable[[_T], _R], items: Iterable[_T], jobs: int, window: int) -> Iterator[_R]:
     waiting: collections.deque[Future[_R]] = collections.deque()
-    pool = ThreadPoolExecutor(jobs)
+    pool, wait = ThreadPoolExecutor(jobs), True
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
@@ -55,9 +56,11 @@ def _ordered_map(function: Callable[[_T], _R], items: Iterable[_T], jobs: int, w
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except KeyboardInterrupt:
+        wait = False
+        raise
     finally:
-        # Whoever stops early, by an exception or by asking for no more, does not wait for what is being computed.
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _on_devices(function: Callable[[_T], _R], jobs: int) -> Callable[[_T], _R]:

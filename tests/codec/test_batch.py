@@ -79,15 +79,34 @@ def test_a_failure_is_raised_in_its_turn_and_the_rest_is_given_up():
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(KeyError):
         next(results)
-    time.sleep(0.1)
     assert len(begun) < 10
 
 
-def test_nothing_waits_for_calls_that_nobody_asks_for_any_more():
-    stop = threading.Event()
-    results = ordered_map(lambda item: item == 0 or stop.wait(60), range(10), jobs=2)
-    assert next(results)
-    results.close()  # would hang
+def test_nothing_runs_any_more_once_a_caller_has_stopped():
+    begun, ended = [], []
+
+    def call(item):
+        begun.append(item)
+        time.sleep(0.05 * item)
+        ended.append(item)
+
+    results = ordered_map(call, range(10), jobs=2)
+    next(results)
+    results.close()
+    assert sorted(begun) == sorted(ended)
+    assert len(begun) <= 4
+
+
+def test_an_interrupt_waits_for_nothing():
+    stop, ended = threading.Event(), []
+
+    def items():
+        yield 0
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(ordered_map(lambda _: stop.wait(60) and ended.append(True), items(), jobs=1))
+    assert not ended
     stop.set()
 
 
