@@ -1,7 +1,6 @@
 """What several commands share: files that may be standard input or output, and the choice of weights."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 from jaxcompress.files import check_writable, write_file
 
 STANDARD = "-"
-PROCESSORS = os.cpu_count() or 1
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".pgm", ".ppm", ".tif", ".tiff")
 PYTORCH_SUFFIXES = (".pth", ".pth.tar", ".pt")
 

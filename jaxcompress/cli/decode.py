@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcompress.cli import common, folder
+from jaxcompress.processors import PROCESSORS
 
 
 def add_parser(commands: Any) -> None:
@@ -59,7 +60,7 @@ def _image_format(name: str) -> str:
 
 
 def _make_decoder(
-    args: argparse.Namespace, image_kind: str, threads: int = common.PROCESSORS
+    args: argparse.Namespace, image_kind: str, threads: int = PROCESSORS
 ) -> Callable[[Any], folder.Coded]:
     """What decodes a file to the bytes of an image file of some kind."""
     from jaxcompress.codec import container

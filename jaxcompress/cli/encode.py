@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxcompress.cli import common, folder
+from jaxcompress.processors import PROCESSORS
 
 _SUFFIXES = {"jxc": ".jxc", "compressai": ".bin"}
 
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int | None:
     return None
 
 
-def _make_encoder(args: argparse.Namespace, threads: int = common.PROCESSORS) -> Callable[[Any], folder.Coded]:
+def _make_encoder(args: argparse.Namespace, threads: int = PROCESSORS) -> Callable[[Any], folder.Coded]:
     """What codes an image file."""
     from jaxcompress import zoo
     from jaxcompress.codec import read_picture

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from jaxcompress.cli import common
 from jaxcompress.files import remove_leftovers, write_file
+from jaxcompress.processors import PROCESSORS
 
 HELP = (
     "A folder needs -o FOLDER, which gets the same tree. Files whose output exists are skipped (--force: coded\n"
@@ -184,8 +185,8 @@ def _code(tasks: Sequence[tuple[Path, Path]], kind: Kind, jobs: int | None, *, f
 
     from jaxcompress.codec.batch import ordered_map
 
-    jobs = min(jobs or common.PROCESSORS, len(tasks))
-    code = kind.prepare(max(1, common.PROCESSORS // jobs))
+    jobs = min(jobs or PROCESSORS, len(tasks))
+    code = kind.prepare(max(1, PROCESSORS // jobs))
 
     def attempt(task: tuple[Path, Path]) -> Coded | Exception:
         path, output = task

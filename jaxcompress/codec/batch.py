@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import itertools
-import os
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import jax
 
-PROCESSORS = os.cpu_count() or 1
+from jaxcompress.processors import PROCESSORS
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

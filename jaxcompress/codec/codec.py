@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
-from jaxcompress.codec.batch import PROCESSORS, ordered_map
+from jaxcompress.codec.batch import ordered_map
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.pixels import checked_picture, crop, pad, to_float
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import Padding, centered_padding
+from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights, check_weights
 
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
