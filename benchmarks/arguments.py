@@ -20,10 +20,14 @@ class Parser(argparse.ArgumentParser):
         """Ends the program."""
         self.exit(2, f"{self.prog}: {message}\n")
 
-    def add_reference(self) -> None:
+    def add_reference(self, *, required: bool = True) -> None:
         """`--reference`, the environment that CompressAI runs in."""
         self.add_argument(
-            "--reference", metavar="DIR", type=environment, required=True, help="virtual environment with CompressAI"
+            "--reference",
+            metavar="DIR",
+            type=environment,
+            required=required,
+            help="virtual environment with CompressAI",
         )
 
     def add_picture(self) -> None:

@@ -14,6 +14,7 @@ from jaxcompress import __version__
 from jaxcompress.cli import (
     bd_rate,
     bench,
+    common,
     convert,
     decode,
     demo,
@@ -71,16 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("JAXCOMPRESS_TRACEBACK"):
             raise
-        print(f"jaxcompress: {' '.join(_describe(error).split())}", file=sys.stderr)
+        common.warn(common.describe(error))
         return 2
     except KeyboardInterrupt:
         print("jaxcompress: interrupted", file=sys.stderr)
         return 130
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, (ValueError, OSError, ImportError)):
-        return str(error)
-    return f"{type(error).__name__}: {error} (set JAXCOMPRESS_TRACEBACK=1 to see where)"

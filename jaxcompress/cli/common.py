@@ -10,7 +10,7 @@ from typing import Any
 from jaxcompress.files import check_writable, write_file
 
 STANDARD = "-"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".ppm", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".pgm", ".ppm", ".tif", ".tiff")
 PYTORCH_SUFFIXES = (".pth", ".pth.tar", ".pt")
 
 
@@ -99,6 +99,17 @@ def warn(line: str) -> None:
     print(f"jaxcompress: {line}", file=sys.stderr)
 
 
+def describe(error: Exception) -> str:
+    """What is the matter, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, (ValueError, OSError, ImportError)):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error} (set JAXCOMPRESS_TRACEBACK=1 to see where)"
+    return " ".join(text.split())
+
+
 def load_weights(path: str, *, integer: bool = False):
     """Weights of a file of ours or of CompressAI's, which has no integer networks: they are made if asked for."""
     from jaxcompress import weights
@@ -114,8 +125,8 @@ def load_weights(path: str, *, integer: bool = False):
     return weights.load(path)
 
 
-def make_codec(weights, *, entropy: str | None = None):
-    """A codec that shows its progress to a person."""
+def make_codec(weights, *, entropy: str | None = None, progress: bool = True):
+    """A codec that shows its progress to a person, unless somebody else does."""
     from jaxcompress.codec import Codec
 
-    return Codec(weights, entropy=entropy, progress=sys.stderr.isatty())
+    return Codec(weights, entropy=entropy, progress=progress and sys.stderr.isatty())

@@ -1,11 +1,15 @@
 """`jaxcompress decode`."""
 
 import argparse
+import functools
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxcompress.cli import common
+from jaxcompress.cli import common, folder
+from jaxcompress.processors import PROCESSORS
 
 
 def add_parser(commands: Any) -> None:
@@ -14,13 +18,18 @@ def add_parser(commands: Any) -> None:
         commands,
         "decode",
         run,
-        help="decompress a picture",
+        help="decompress a picture, or a folder of pictures",
         example="jaxcompress decode photo.jxc -o decoded.png\n"
         "  jaxcompress decode large.jxc -o part.png --crop 9000,4000,800,600\n"
-        "  jaxcompress decode photo.bin --weights mbt2018-3-22901978.pth.tar",
+        "  jaxcompress decode photo.bin --weights mbt2018-3-22901978.pth.tar\n"
+        f"  jaxcompress decode compressed -o decoded\n\n{folder.HELP}",
     )
-    parser.add_argument("file", help=".jxc file, or one of CompressAI's example codec; - is standard input")
+    parser.add_argument("file", help=".jxc file, one of CompressAI's example codec, or folder; - is standard input")
     common.add_output(parser, "default: the file's name with .png; the suffix tells the format")
+    folder.add_arguments(parser)
+    parser.add_argument(
+        "--suffix", metavar="S", help="of the images made of a folder, which tells the format (default: .png)"
+    )
     common.add_weights(parser, "the bundled ones that a .jxc file was written with")
     parser.add_argument(
         "--crop",
@@ -34,32 +43,56 @@ def add_parser(commands: Any) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
+    if folder.is_folder(args.file, args.jobs):
+        if args.crop is not None:
+            raise ValueError(f"--crop is for single files, and {args.file} is a folder; leave it out")
+        suffix = f".{(args.suffix or 'png').removeprefix('.')}"
+        prepare = functools.partial(_make_decoder, args, _image_format(f"image{suffix}"))
+        return folder.run(args, args.file, folder.Kind((".jxc", ".bin"), suffix, prepare))
+
+    if args.suffix is not None:
+        raise ValueError(f"--suffix is for folders, and {args.file} is none; name the output with -o")
     output = common.output_path(args.file, args.output, ".png")
     common.check_output(output, force=args.force)
+    image_kind = "PNG" if output == common.STANDARD else _image_format(output)
+    decoded = _make_decoder(args, image_kind, progress=True)(args.file)
+    common.write_bytes(output, decoded.data, force=args.force)
+    common.report(f"{output}: {decoded.width} x {decoded.height} pixels", output=output)
+    return None
 
+
+def _image_format(name: str) -> str:
+    """Pillow's name of it; raises before the work if it cannot be written."""
+    from jaxcompress.codec.picture import image_format
+
+    return image_format(name)
+
+
+def _make_decoder(
+    args: argparse.Namespace, image_kind: str, threads: int = PROCESSORS, *, progress: bool = False
+) -> Callable[[Any], folder.Coded]:
+    """What decodes a file to the bytes of an image file of some kind."""
     from jaxcompress.codec import container
-    from jaxcompress.codec.picture import encode_picture, image_format, write_picture
+    from jaxcompress.codec.picture import encode_picture
 
-    if output != common.STANDARD:
-        image_format(output)  # raises before the work if it cannot be written
     limit = args.max_pixels if args.max_pixels is not None else container.MAX_PIXELS
-    data = common.read_bytes(args.file) if args.crop is None else common.map_bytes(args.file)
-    header = None
-    if data[: len(container.MAGIC)] == container.MAGIC:
-        header, _ = container.unpack(data, max_pixels=limit, in_part=args.crop is not None)
-    codec = common.make_codec(_weights(args, header))
-    if args.crop is None:
-        pixels = codec.decompress(data, max_pixels=limit, layout=args.layout)
-    else:
-        pixels = codec.decompress_crop(data, *args.crop, max_pixels=limit)
-    icc_profile = header.icc_profile if header else b""
-    if output == common.STANDARD:
-        common.write_bytes(output, encode_picture(pixels, icc_profile=icc_profile), force=args.force)
-    else:
-        write_picture(Path(output), pixels, icc_profile=icc_profile, overwrite=args.force)
-    common.report(f"{output}: {pixels.shape[1]} x {pixels.shape[0]} pixels", output=output)
+    codecs, in_part = _Codecs(args, progress=progress), args.crop is not None
+
+    def decode(source: Any) -> folder.Coded:
+        data = common.map_bytes(source) if in_part else common.read_bytes(source)
+        is_ours = data[: len(container.MAGIC)] == container.MAGIC
+        header = container.unpack(data, max_pixels=limit, in_part=in_part)[0] if is_ours or in_part else None
+        codec = codecs.of(header, source)
+        if in_part:
+            pixels = codec.decompress_crop(data, *args.crop, max_pixels=limit)
+        else:
+            pixels = codec.decompress(data, max_pixels=limit, layout=args.layout, threads=threads)
+        image = encode_picture(pixels, image_kind, icc_profile=header.icc_profile if header else b"")
+        return folder.Coded(image, pixels.shape[1], pixels.shape[0], len(data))
+
+    return decode
 
 
 def _rectangle(text: str) -> tuple[int, ...]:
@@ -70,22 +103,37 @@ def _rectangle(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
 
 
-def _weights(args: argparse.Namespace, header):
-    from jaxcompress import zoo
+class _Codecs:
+    """The codec for each file; weights are loaded once, and at once if the user has named them."""
 
-    if args.weights:
-        return common.load_weights(args.weights)
-    if args.model:
-        return zoo.load(args.model)
-    if header is None:
-        raise ValueError(
-            f"{args.file} is no .jxc file; to decode one of CompressAI's give the model with --weights FILE"
-        )
-    path = zoo.find(header.bits_fingerprint, header.synthesis_fingerprint)
-    if path is None:
-        raise ValueError(
-            f"{args.file} was written with {header.architecture} weights n={header.n} m={header.m} (bits "
-            f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled; give them "
-            f"with --weights FILE"
-        )
-    return common.load_weights(str(path))
+    def __init__(self, args: argparse.Namespace, *, progress: bool):
+        from jaxcompress import zoo
+
+        self._make = functools.partial(common.make_codec, progress=progress)
+        self._lock = threading.Lock()
+        self._bundled: dict[Path, Any] = {}
+        self._given = None
+        if args.weights or args.model:
+            self._given = self._make(common.load_weights(args.weights) if args.weights else zoo.load(args.model))
+
+    def of(self, header: Any, name: Any) -> Any:
+        """The codec for a file with a `.jxc` header, or None if it has another; its name is for errors."""
+        from jaxcompress import zoo
+
+        if self._given is not None:
+            return self._given
+        if header is None:
+            raise ValueError(
+                f"{name} is no .jxc file; to decode one of CompressAI's give the model with --weights FILE"
+            )
+        path = zoo.find(header.bits_fingerprint, header.synthesis_fingerprint)
+        if path is None:
+            raise ValueError(
+                f"{name} was written with {header.architecture} weights n={header.n} m={header.m} (bits "
+                f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled; give them "
+                f"with --weights FILE"
+            )
+        with self._lock:
+            if path not in self._bundled:
+                self._bundled[path] = self._make(common.load_weights(str(path)))
+            return self._bundled[path]

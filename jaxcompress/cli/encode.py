@@ -2,12 +2,14 @@
 
 import argparse
 import dataclasses
+import functools
 import io
 import re
-import sys
+from collections.abc import Callable
 from typing import Any
 
-from jaxcompress.cli import common
+from jaxcompress.cli import common, folder
+from jaxcompress.processors import PROCESSORS
 
 _SUFFIXES = {"jxc": ".jxc", "compressai": ".bin"}
 
@@ -18,13 +20,15 @@ def add_parser(commands: Any) -> None:
         commands,
         "encode",
         run,
-        help="compress a picture",
+        help="compress a picture, or a folder of pictures",
         example="jaxcompress encode photo.png\n"
         "  jaxcompress encode photo.jpg -o small.jxc --weights mine.safetensors\n"
-        "  jaxcompress encode photo.png -o photo.bin --format compressai --weights mbt2018-3-22901978.pth.tar",
+        "  jaxcompress encode photo.png -o photo.bin --format compressai --weights mbt2018-3-22901978.pth.tar\n"
+        f"  jaxcompress encode photographs -o compressed\n\n{folder.HELP}",
     )
-    parser.add_argument("picture", help="image file of any common format; - is standard input")
+    parser.add_argument("picture", help="image file of any common format, or folder; - is standard input")
     common.add_output(parser, "default: the picture's name with .jxc (.bin for --format compressai)")
+    folder.add_arguments(parser)
     common.add_weights(parser, "mbt2018-mean-small")
     parser.add_argument(
         "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
@@ -52,43 +56,61 @@ def add_parser(commands: Any) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
-    output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
-    common.check_output(output, force=args.force)
-    if output.lower().endswith(common.IMAGE_SUFFIXES):
-        raise ValueError(f"{output} has the suffix of an image; give one such as {_SUFFIXES[args.format]}")
     if args.format == "compressai" and args.keep_icc:
         raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")
     if args.format == "jxc" and (args.quality is not None or args.metric is not None):
         raise ValueError("--quality and --metric only name what --format compressai stores; give --weights to choose")
-
     if args.format == "compressai" and args.entropy == "integer":
         raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
+    if folder.is_folder(args.picture, args.jobs):
+        kind = folder.Kind(common.IMAGE_SUFFIXES, _SUFFIXES[args.format], functools.partial(_make_encoder, args))
+        return folder.run(args, args.picture, kind)
 
+    output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
+    common.check_output(output, force=args.force)
+    if output.lower().endswith(common.IMAGE_SUFFIXES):
+        raise ValueError(f"{output} has the suffix of an image; give one such as {_SUFFIXES[args.format]}")
+    source = io.BytesIO(common.read_bytes("-")) if args.picture == common.STANDARD else args.picture
+    coded = _make_encoder(args, progress=True)(source)
+    common.write_bytes(output, coded.data, force=args.force)
+    if coded.note:
+        common.warn(f"note: {coded.note}")
+    bpp = 8 * coded.coded_bytes / (coded.width * coded.height)
+    size = f"{coded.width} x {coded.height} pixels, {coded.coded_bytes:,} bytes, {bpp:.4f} bpp"
+    common.report(f"{output}: {size}", output=output)
+    return None
+
+
+def _make_encoder(
+    args: argparse.Namespace, threads: int = PROCESSORS, *, progress: bool = False
+) -> Callable[[Any], folder.Coded]:
+    """What codes an image file."""
     from PIL import Image
 
-    from jaxcompress import metrics, zoo
+    from jaxcompress import zoo
     from jaxcompress.codec import container, read_picture
 
-    Image.MAX_IMAGE_PIXELS = None  # ours is told how to be raised
-    source = io.BytesIO(common.read_bytes("-")) if args.picture == common.STANDARD else args.picture
+    Image.MAX_IMAGE_PIXELS = None  # ours is told with what raises it
     limit = container.MAX_PIXELS if args.max_pixels is None else args.max_pixels
-    picture = read_picture(source, background=args.background, max_pixels=limit)
     weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
     named = {"quality": args.quality, "metric": args.metric}
     metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}
-    codec = common.make_codec(dataclasses.replace(weights, metadata=metadata), entropy=_entropy(args, weights))
-    pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
-    if args.format == "compressai" and pixels.ndim == 2:
-        pixels = pixels[..., None].repeat(3, axis=-1)
-    data = codec.compress(pixels, format=args.format, icc_profile=icc_profile)
-    common.write_bytes(output, data, force=args.force)
-    if picture.icc_profile and not args.keep_icc:
-        print("jaxcompress: note: the colour profile was left out; --keep-icc keeps it", file=sys.stderr)
-    height, width = pixels.shape[:2]
-    bpp = metrics.bits_per_pixel(data, height, width)
-    common.report(f"{output}: {width} x {height} pixels, {len(data):,} bytes, {bpp:.4f} bpp", output=output)
+    weights = dataclasses.replace(weights, metadata=metadata)
+    codec = common.make_codec(weights, entropy=_entropy(args, weights), progress=progress)
+
+    def encode(source: Any) -> folder.Coded:
+        picture = read_picture(source, background=args.background, max_pixels=limit)
+        pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
+        if args.format == "compressai" and pixels.ndim == 2:
+            pixels = pixels[..., None].repeat(3, axis=-1)
+        data = codec.compress(pixels, format=args.format, icc_profile=icc_profile, threads=threads)
+        left_out = picture.icc_profile and not args.keep_icc
+        note = "the colour profile was left out; --keep-icc keeps it" if left_out else ""
+        return folder.Coded(data, pixels.shape[1], pixels.shape[0], len(data), note)
+
+    return encode
 
 
 def _entropy(args: argparse.Namespace, weights) -> str | None:

@@ -2,33 +2,30 @@
 
 import functools
 import mmap
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 
-import jax
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
-from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
-from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
+from jaxcompress.codec.batch import ordered_map
+from jaxcompress.codec.compressai_strings import decode_strings, encode_strings
+from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.errors import WeightsMismatchError
+from jaxcompress.codec.jxc import JxcCoder
 from jaxcompress.codec.latents import LatentCoder
-from jaxcompress.codec.model_windows import windows_of
-from jaxcompress.codec.pixels import PaddedPicture, checked_picture, to_pixels
-from jaxcompress.codec.tiled import Signal
-from jaxcompress.codec.transforms import Transforms
-from jaxcompress.codec.windows import Area, coarsen, intersect, within
+from jaxcompress.codec.networks import NetworksByDevice
+from jaxcompress.codec.pixels import PaddedPicture, checked_picture
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import centered_padding
+from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights, check_weights
-
-# Latents in a chunk of y, each way: 1024 x 1024 pixels.
-_CHUNK = 64
-_PROCESSORS = os.cpu_count() or 1
 
 
 class Codec:
     """Codes pictures with one set of weights. Safe to share between threads.
+
+    Networks run on JAX's default device: that of `jax.default_device` where a thread has set it, with a copy of the
+    parameters for each device that is ever used.
 
     Args:
         weights: trained weights, see `jaxcompress.load`.
@@ -58,25 +55,22 @@ class Codec:
         self.weights = weights
         self.model = model or weights.model()
         check_weights(weights, self.model)
-        self._entropy = _entropy_mode(entropy, weights)
-        # One coder for each way to compute scales and means: a file says which it needs.
-        modes = [EntropyMode.FLOAT] if weights.integer is None else [EntropyMode.FLOAT, EntropyMode.INTEGER]
-        params = jax.device_put(dict(weights.params))
-        windows = windows_of(self.model)
-        self._transforms = Transforms(self.model, params, windows, progress=progress)
-        self._coders = {
-            mode: LatentCoder(weights, self.model, params, windows.hyper_synthesis, mode, progress=progress)
-            for mode in modes
-        }
-        self._bits_fingerprints = {
-            mode: weights.bits_fingerprint(integer=mode == EntropyMode.INTEGER) for mode in modes
-        }
-        self._synthesis_fingerprint = weights.synthesis_fingerprint()
-        self._latents = self._coders[EntropyMode.FLOAT]
+        self._networks = NetworksByDevice(weights, self.model, progress=progress)
+        self._jxc = JxcCoder(weights, self.model.stride, self._networks, _entropy_mode(entropy, weights))
+
+    @property
+    def _coders(self) -> dict[EntropyMode, LatentCoder]:
+        return self._networks.here().coders
+
+    @property
+    def _latents(self) -> LatentCoder:
+        return self._coders[EntropyMode.FLOAT]
 
     # ---------------------------------------------------------------- pictures and files
 
-    def compress(self, image: np.ndarray, *, format: str = "jxc", icc_profile: bytes = b"") -> bytes:
+    def compress(
+        self, image: np.ndarray, *, format: str = "jxc", icc_profile: bytes = b"", threads: int = PROCESSORS
+    ) -> bytes:
         """Codes a picture.
 
         Args:
@@ -84,6 +78,7 @@ class Codec:
             format: "jxc", or "compressai" for the container of CompressAI's example codec (colour only; the weights'
                 metadata must tell quality and metric, which that format stores).
             icc_profile: colour profile to keep in a `.jxc`.
+            threads: of the entropy coder; for several pictures see `compress_batch`.
 
         Returns:
             The bytes of a file.
@@ -91,18 +86,20 @@ class Codec:
         Raises:
             ValueError: the picture is of another type or shape, or the format is unknown.
         """
-        return self._compress(image, format, icc_profile, threads=_PROCESSORS)
-
-    def _compress(self, image: np.ndarray, format: str, icc_profile: bytes = b"", *, threads: int) -> bytes:
         image = checked_picture(image)
         if format == "jxc":
-            return self._compress_jxc(image, icc_profile, threads)
+            return self._jxc.encode(image, icc_profile, threads)
         if format == "compressai":
             return self._compress_compressai(image)
         raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
 
     def decompress(
-        self, data: bytes, *, max_pixels: int = container.MAX_PIXELS, layout: str | None = None
+        self,
+        data: bytes,
+        *,
+        max_pixels: int = container.MAX_PIXELS,
+        layout: str | None = None,
+        threads: int = PROCESSORS,
     ) -> np.ndarray:
         """Decodes a file of either format.
 
@@ -110,6 +107,7 @@ class Codec:
             data: the bytes of a `.jxc` file, or of CompressAI's example codec.
             max_pixels: refuse larger pictures.
             layout: of a CompressAI file, see `compressai_format`; found out if not given.
+            threads: of the entropy coder; for several files see `decompress_batch`.
 
         Returns:
             uint8 `[H, W, 3]`, or `[H, W]` if the picture was grey.
@@ -118,12 +116,9 @@ class Codec:
             WeightsMismatchError: the file was written with other weights.
             BitstreamError: the file is damaged or too large, or was coded where floating-point arithmetic differs.
         """
-        return self._decompress(data, max_pixels, layout, threads=_PROCESSORS)
-
-    def _decompress(self, data: bytes, max_pixels: int, layout: str | None = None, *, threads: int) -> np.ndarray:
         if data[:4] == container.MAGIC:
             header, strings = container.unpack(data, max_pixels=max_pixels)
-            return self._decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
+            return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
         return self._decompress_compressai(data, max_pixels, layout)
 
     def decompress_crop(
@@ -162,7 +157,7 @@ class Codec:
                 f"the rectangle x={left} y={top} width={width} height={height} is not in the picture of "
                 f"{header.width} x {header.height} pixels"
             )
-        return self._decode(header, strings, (rows, columns), _PROCESSORS)
+        return self._jxc.decode(header, strings, (rows, columns), PROCESSORS)
 
     def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None) -> np.ndarray:
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
@@ -172,62 +167,59 @@ class Codec:
                 f"{self.weights.architecture}, which makes {1 + self.model.has_hyperprior}"
             )
         top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
-        x_hat = self.decompress_strings([[string] for string in strings], header.shape)[0]
+        x_hat = decode_strings(self._networks, strings, header.shape)
         x_hat = x_hat[top : top + header.height, left : left + header.width]
         return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
 
-    def compress_batch(self, images: Sequence[np.ndarray], *, format: str = "jxc") -> list[bytes]:
-        """Codes several pictures, of any sizes, on all processors: `compress` of each, in order.
+    def compress_batch(
+        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+    ) -> list[bytes]:
+        """Codes several pictures, of any sizes, on all processors and devices: `compress` of each, in order.
 
         Args:
-            images: see `compress`.
+            images: see `compress`; any iterable, such as a generator that reads files.
             format: see `compress`.
+            jobs: pictures at a time.
 
         Returns:
             The bytes of a file for each.
-        """
-        compress = functools.partial(self._compress, format=format, threads=1)
-        with ThreadPoolExecutor(_PROCESSORS) as pool:
-            return list(pool.map(compress, images))
 
-    def decompress_batch(self, files: Sequence[bytes], *, max_pixels: int = container.MAX_PIXELS) -> list[np.ndarray]:
-        """Decodes several files on all processors: `decompress` of each, in order.
+        Raises:
+            ValueError: as `compress` for the first picture that fails.
+        """
+        return list(self.iter_compressed(images, format=format, jobs=jobs))
+
+    def iter_compressed(
+        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+    ) -> Iterator[bytes]:
+        """`compress_batch` that yields one file after the other, with at most twice `jobs` pictures in memory."""
+        compress = functools.partial(self.compress, format=format, threads=1)
+        return ordered_map(compress, images, jobs=jobs)
+
+    def decompress_batch(
+        self, files: Iterable[bytes], *, max_pixels: int = container.MAX_PIXELS, jobs: int = PROCESSORS
+    ) -> list[np.ndarray]:
+        """Decodes several files on all processors and devices: `decompress` of each, in order.
 
         Args:
-            files: see `decompress`.
+            files: see `decompress`; any iterable.
             max_pixels: see `decompress`.
+            jobs: files at a time.
 
         Returns:
             A picture for each.
-        """
-        decompress = functools.partial(self._decompress, max_pixels=max_pixels, threads=1)
-        with ThreadPoolExecutor(_PROCESSORS) as pool:
-            return list(pool.map(decompress, files))
 
-    def _compress_jxc(self, image: np.ndarray, icc_profile: bytes, threads: int) -> bytes:
-        height, width = image.shape[:2]
-        padding = centered_padding(height, width, self.model.stride)
-        latents = self._coders[self._entropy]
-        y, z = self.analyse(image)
-        chunk = chunk_size(y.shape)
-        strings = latents.encode(y, z, chunk, native=True, threads=threads)
-        header = container.Header(
-            architecture=self.weights.architecture,
-            n=self.weights.n,
-            m=self.weights.m,
-            width=width,
-            height=height,
-            channels=1 if image.ndim == 2 else 3,
-            bit_depth=8,
-            padding=padding,
-            bits_fingerprint=self._bits_fingerprints[self._entropy],
-            synthesis_fingerprint=self._synthesis_fingerprint,
-            chunk_size=chunk,
-            icc_profile=icc_profile,
-            entropy_mode=self._entropy,
-            symbol_order=latents.native_order,
-        )
-        return container.pack(header, strings)
+        Raises:
+            BitstreamError: as `decompress` for the first file that fails.
+        """
+        return list(self.iter_decompressed(files, max_pixels=max_pixels, jobs=jobs))
+
+    def iter_decompressed(
+        self, files: Iterable[bytes], *, max_pixels: int = container.MAX_PIXELS, jobs: int = PROCESSORS
+    ) -> Iterator[np.ndarray]:
+        """`decompress_batch` that yields one picture after the other, with at most twice `jobs` in memory."""
+        decompress = functools.partial(self.decompress, max_pixels=max_pixels, threads=1)
+        return ordered_map(decompress, files, jobs=jobs)
 
     def analyse(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Latents that a picture is coded as.
@@ -238,56 +230,18 @@ class Codec:
         Returns:
             y, float32 `[h, w, M]`, and z `[h / 4, w / 4, N]` if the model has one.
         """
-        height, width = image.shape[:2]
-        return self._transforms.analyse(PaddedPicture(image, centered_padding(height, width, self.model.stride)))
-
-    def _decode(self, header: container.Header, strings: Sequence[CodedString], area: Area, threads: int) -> np.ndarray:
-        """The pixels of an area of a `.jxc` file's picture."""
-        self.check_header(header)
-        shape = header.padded_height // 16, header.padded_width // 16
-        padded = within(area, (-header.padding[0], -header.padding[2]))
-        cells = coarsen(padded, 16)
-        y_hat = self._coders[header.entropy_mode].decode(
-            strings,
-            shape,
-            header.chunk_size,
-            order=header.symbol_order,
-            threads=threads,
-            area=self._transforms.latents_needed(shape, cells),
-        )
-        rows, columns = padded
-        pixels = np.empty((rows.stop - rows.start, columns.stop - columns.start, header.channels), np.uint8)
-        for place, x_hat in self._transforms.synthesise(y_hat, cells):
-            if seen := intersect(place, padded):
-                x_hat = x_hat[within(seen, (place[0].start, place[1].start))]
-                pixels[within(seen, (rows.start, columns.start))] = to_pixels(x_hat, header.channels)
-        return pixels if header.channels == 3 else pixels[..., 0]
+        return self._jxc.analyse(checked_picture(image))
 
     def check_header(self, header: container.Header) -> None:
         """Raises WeightsMismatchError or BitstreamError unless a `.jxc` file was written with these weights."""
-        if header.entropy_mode not in self._coders:
-            raise WeightsMismatchError(
-                "the file was coded with integer networks, which the weights at hand lack: give the weights that it "
-                "was written with"
-            )
-        fingerprints = self._bits_fingerprints[header.entropy_mode], self._synthesis_fingerprint
-        mine = (self.weights.architecture, self.weights.n, self.weights.m, *fingerprints)
-        theirs = (header.architecture, header.n, header.m, header.bits_fingerprint, header.synthesis_fingerprint)
-        if mine != theirs:
-            describe = "{} n={} m={} bits {} synthesis {}".format
-            raise WeightsMismatchError(
-                f"the file was written with other weights ({describe(*theirs)}) than those at hand "
-                f"({describe(*mine)}); give the matching ones"
-            )
-        if header.padding != centered_padding(header.height, header.width, self.model.stride):
-            raise BitstreamError(f"the file's padding {header.padding} does not fit its picture and model")
+        self._jxc.check_header(header)
 
     def _compress_compressai(self, image: np.ndarray) -> bytes:
         if image.ndim != 3:
             raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
         height, width = image.shape[:2]
         padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
-        strings, shape = self._strings(PaddedPicture(image, padding))
+        strings, shape = encode_strings(self._networks, PaddedPicture(image, padding))
         metadata = self.weights.metadata
         quality, metric = metadata.get("quality"), metadata.get("metric")
         if not isinstance(quality, int) or not isinstance(metric, str):
@@ -317,15 +271,8 @@ class Codec:
         self.model.check_call(x, training=False, as_coded=False)
         if not len(x):
             raise ValueError(f"x has shape {x.shape}; expected at least one picture")
-        strings, shapes = zip(*map(self._strings, x), strict=True)
+        strings, shapes = zip(*(encode_strings(self._networks, picture) for picture in x), strict=True)
         return [list(group) for group in zip(*strings, strict=True)], shapes[0]
-
-    def _strings(self, picture: Signal) -> tuple[list[bytes], tuple[int, int]]:
-        """CompressAI's strings of one padded picture, and the shape of its deepest latent."""
-        y, z = self._transforms.analyse(picture)
-        shape = (y if z is None else z).shape
-        strings = self._latents.encode(y, z, (y.shape[0], y.shape[1]), native=False, threads=_PROCESSORS)
-        return [bytes(string.data) for string in reversed(strings)], (shape[0], shape[1])
 
     def decompress_strings(self, strings: Sequence[Sequence[bytes]], shape: tuple[int, int]) -> np.ndarray:
         """Decodes CompressAI's strings.
@@ -346,24 +293,11 @@ class Codec:
                 f"strings has {[len(group) for group in strings]} pictures by group; {self.weights.architecture} "
                 f"makes {groups} groups of equal size"
             )
-        up = 4 if self.model.has_hyperprior else 1
-        y_shape = int(shape[0]) * up, int(shape[1]) * up
-        if min(y_shape) < 1:
+        height, width = int(shape[0]), int(shape[1])
+        if min(height, width) < 1:
             raise ValueError(f"shape is {tuple(shape)}; expected the positive height and width of the deepest latent")
-        pictures = []
-        for picture in zip(*strings, strict=True):
-            coded = [CodedString(string) for string in reversed(picture)]
-            y_hat = self._latents.decode(coded, y_shape, y_shape, order=SymbolOrder.RASTER, threads=_PROCESSORS)
-            x_hat = np.empty((16 * y_shape[0], 16 * y_shape[1], 3), np.float32)
-            for area, part in self._transforms.synthesise(y_hat):
-                x_hat[area] = part
-            pictures.append(x_hat)
-        return np.stack(pictures)
-
-
-def chunk_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of the chunks that y `[h, w, ...]` is coded in."""
-    return min(shape[0], _CHUNK), min(shape[1], _CHUNK)
+        pictures = zip(*strings, strict=True)
+        return np.stack([decode_strings(self._networks, picture, (height, width)) for picture in pictures])
 
 
 def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:

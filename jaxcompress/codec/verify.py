@@ -10,9 +10,10 @@ import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec import container, drawn
-from jaxcompress.codec.codec import Codec, chunk_size
+from jaxcompress.codec.codec import Codec
 from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.codec.jxc import chunk_size
 from jaxcompress.codec.picture import read_picture
 from jaxcompress.codec.strings import to_symbols
 from jaxcompress.codec.ways import ROUND_TRIP, Expected, Subject, Ways

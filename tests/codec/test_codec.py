@@ -73,7 +73,7 @@ def test_grey_pictures_stay_grey(codec, photo):
 def test_chunks_of_a_large_picture_cover_it(architecture, golden_of, photo, monkeypatch):
     codec = golden_of(architecture).codec
     whole = codec.decompress(codec.compress(photo))
-    monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 3)
+    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 3)
     data = codec.compress(photo)
     assert len(container.unpack(data)[1]) > 4
     decoded = codec.decompress(data)
@@ -212,7 +212,7 @@ def test_header_fields_are_checked_against_the_weights(codec, photo, change, mes
 def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch):
     how = {"order": container.SymbolOrder.RASTER, "threads": 1}
     whole = codec._latents.decode(container.unpack(codec.compress(photo))[1], (8, 8), (8, 8), **how)
-    monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 5)
+    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 5)
     z, first, second, *_ = container.unpack(codec.compress(photo))[1]
     latents = codec._latents
     z_symbols = latents.decode_z(z, (8, 8), threads=1)

@@ -106,9 +106,9 @@ def test_files_are_integer_and_decode(codecs, photo, cut):
 
 def test_threads_change_nothing(codecs, photo, monkeypatch):
     codec, _ = codecs
-    monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 3)
+    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 3)
     monkeypatch.setattr("jaxcompress.codec.strings.LANES_FROM", 128)
-    data = [codec._compress(photo, "jxc", threads=threads) for threads in (1, 2)]
+    data = [codec.compress(photo, threads=threads) for threads in (1, 2)]
     assert data[0] == data[1]
     header, strings = container.unpack(data[0])
     assert len(strings) == 10

@@ -54,7 +54,7 @@ def test_compressai_s_string_with_a_scale_next_to_a_threshold_decodes(
 def test_every_chunk_is_repaired(golden_of, flip_scales, photo, monkeypatch, caplog):
     codec = golden_of("mbt2018-mean").codec
     expected = codec.decompress(codec.compress(photo))
-    monkeypatch.setattr("jaxcompress.codec.codec._CHUNK", 3)
+    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 3)
     with monkeypatch.context() as patch:
         flip_scales(patch, [0, 1, 2])
         data = codec.compress(photo)
