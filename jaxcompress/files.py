@@ -51,7 +51,7 @@ def remove_leftovers(folder: str | Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_file(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
+def write_file(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> None:
     """Writes a file whole or not at all: to a temporary name in the same folder, then renamed.
 
     Args:

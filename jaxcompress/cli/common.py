@@ -80,7 +80,7 @@ def map_bytes(path: str) -> bytes | mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def write_bytes(path: str, data: bytes, *, force: bool) -> None:
+def write_bytes(path: str, data: bytes | memoryview, *, force: bool) -> None:
     """A whole file, or standard output."""
     if path != STANDARD:
         write_file(path, data, overwrite=force)

@@ -43,7 +43,7 @@ class Coded:
         note: what the user should know.
     """
 
-    data: bytes
+    data: bytes | memoryview
     width: int
     height: int
     coded_bytes: int

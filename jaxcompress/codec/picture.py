@@ -160,7 +160,7 @@ def image_format(path: str | Path) -> str:
     return kind
 
 
-def encode_picture(pixels: np.ndarray, kind: str = "PNG", *, icc_profile: bytes = b"") -> bytes:
+def encode_picture(pixels: np.ndarray, kind: str = "PNG", *, icc_profile: bytes = b"") -> memoryview:
     """The bytes of an image file.
 
     Args:
@@ -174,4 +174,4 @@ def encode_picture(pixels: np.ndarray, kind: str = "PNG", *, icc_profile: bytes 
     buffer = io.BytesIO()
     profile = {"icc_profile": icc_profile} if icc_profile else {}
     Image.fromarray(pixels).save(buffer, kind, **_SAVE_OPTIONS.get(kind, {}), **profile)
-    return buffer.getvalue()
+    return buffer.getbuffer()

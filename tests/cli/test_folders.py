@@ -172,7 +172,7 @@ def test_each_file_is_decoded_with_its_weights_which_are_loaded_once(photos, gol
     assert main(["encode", "photos/a.png", "-o", "out/other.jxc", "-w", "w.safetensors", "--entropy", "float"]) == 0
     made = []
     make_codec = common.make_codec
-    monkeypatch.setattr(common, "make_codec", lambda weights: made.append(weights) or make_codec(weights))
+    monkeypatch.setattr(common, "make_codec", lambda weights, **how: made.append(weights) or make_codec(weights, **how))
     status, summary, errors = call(capsys, "decode", "out", "-o", "decoded")
     assert (status, len(errors), len(made)) == (2, 1, 1)
     assert "out/other.jxc was written with mbt2018-mean weights n=24 m=32" in errors[0]

@@ -155,7 +155,7 @@ import numpy as np
 from jaxcompress import Codec, zoo
 from jaxcompress.codec import stages
 
-used = {"analyse": [], "synthesise": []}
+used = {"analysis": [], "synthesis": []}
 
 def record(name, stage):
     def call(*args):
@@ -170,12 +170,12 @@ codec = Codec(zoo.load())
 pictures = list(np.load(sys.argv[1]))
 files = codec.compress_batch(pictures, jobs=4)
 decoded = codec.decompress_batch(files, jobs=4)
-copies = [jax.tree.leaves(coders[0]._params)[0].devices() for coders in codec._coders_of.values()]
+copies = [device or jax.devices()[0] for device in codec._networks._made]
 print(json.dumps({
     "files": [data.hex() for data in files],
     "sums": [int(picture.sum(dtype=np.int64)) for picture in decoded],
     "used": {name: sorted({i for ids in found for i in ids}) for name, found in used.items()},
-    "copies": sorted(device.id for devices in copies for device in devices),
+    "copies": sorted(device.id for device in copies),
 }))
 """
 
@@ -192,7 +192,7 @@ def test_two_devices_share_the_pictures_and_write_the_same_bytes(tmp_path, photo
     )
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
-    assert found["used"] == {"analyse": [0, 1], "synthesise": [0, 1]}
+    assert found["used"] == {"analysis": [0, 1], "synthesis": [0, 1]}
     assert found["copies"] == [0, 1]
     codec = Codec(zoo.load())
     files = codec.compress_batch(pictures)
