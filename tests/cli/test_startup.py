@@ -82,7 +82,6 @@ def test_the_codec_package_is_loaded_on_use():
 # ---------------------------------------------------------------- compiled programs
 
 
-
 def encode(**environment):
     """Encodes the photograph with JAX's log on; counts of programs found and compiled, and the log."""
     log = run("encode", "photo.png", "-f", JAX_LOGGING_LEVEL="DEBUG", **environment).stderr
@@ -219,4 +218,7 @@ def test_a_switch_that_means_nothing_is_refused(folder):
     command = [sys.executable, "-P", "-m", "jaxcompress", "--version"]
     environment = os.environ | {"JAXCOMPRESS_MALLOC": "0"}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert (result.returncode, result.stderr) == (2, "jaxcompress: JAXCOMPRESS_MALLOC is '0'; expected off, or nothing\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "jaxcompress: JAXCOMPRESS_MALLOC is '0'; expected off, or nothing\n",
+    )
