@@ -81,6 +81,27 @@ def serve(commands: dict[str, Callable[..., dict]]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
+def measure_process(name: str, command: list, environment: dict[str, str]) -> dict[str, float]:
+    """Wall and CPU seconds and page faults of a command from its start to its end.
+
+    `environment` is added to the variables of this process.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=errors, env=os.environ | environment, text=True
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        ended = time.perf_counter()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            last = (errors.read().strip().splitlines() or ["no message"])[-1]
+            raise ProcessError(f"{name} ended with status {process.returncode}: {last}")
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"wall": ended - began, "cpu": cpu, "faults": usage.ru_minflt}
+
+
 def measure(run: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
     """What `run` returns; and wall and CPU seconds and page faults, of all threads, and peak memory so far in kB."""
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)

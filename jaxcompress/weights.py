@@ -6,6 +6,7 @@ sizes, the two fingerprints and the metadata.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -15,7 +16,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import safetensors
 import safetensors.numpy
 from flax import traverse_util
 
@@ -23,9 +23,7 @@ from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gau
 from jaxcompress.files import write_file
 from jaxcompress.integer.network import IntegerNetworks
 from jaxcompress.models import ARCHITECTURES, CompressionModel, create
-
-FORMAT = 1
-_HEADER_KEY = "jaxcompress"
+from jaxcompress.weights_header import FORMAT, HEADER_KEY, read_header
 
 # Networks that only the encoder runs. Of the rest, g_s turns latents into pictures, and everything else decides bits.
 _ENCODER_ONLY = ("g_a", "h_a")
@@ -168,7 +166,7 @@ class Weights:
         if self.integer is not None:
             tensors |= _integer_arrays(self.integer)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        data = safetensors.numpy.save(tensors, {_HEADER_KEY: json.dumps(header, sort_keys=True)})
+        data = safetensors.numpy.save(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})
         write_file(path, data, overwrite=overwrite)
 
 
@@ -215,48 +213,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
     return weights
 
 
-_HEADER_TYPES = {
-    "architecture": str,
-    "n": int,
-    "m": int,
-    "bits_fingerprint": str,
-    "synthesis_fingerprint": str,
-    "metadata": dict,
-}
-
-
-def read_header(path: str | Path) -> dict[str, Any]:
-    """Reads what a weights file says of itself, without its tensors.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The JSON header: format, architecture, n, m, bits_fingerprint, synthesis_fingerprint, metadata.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no weights file of ours, or of a newer format.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no weights file {path}")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})[_HEADER_KEY])
-    except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is no jaxcompress weights file (a safetensors file with a {_HEADER_KEY!r} header); "
-            f"`jaxcompress convert` makes one of a CompressAI checkpoint"
-        ) from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        given = header.get("format") if isinstance(header, dict) else header
-        raise ValueError(f"{path} has weights format {given!r}; this version reads format {FORMAT}")
-    for name, kind in _HEADER_TYPES.items():
-        if not isinstance(header.get(name), kind):
-            raise ValueError(f"{path} has a header whose {name} is {header.get(name)!r}; expected {kind.__name__}")
-    return header
-
-
+@functools.lru_cache(maxsize=16)  # tracing a model takes longer than coding a picture, and each codec asks
 def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes of a model's parameters, by path such as "g_a/0/kernel".
 
@@ -265,13 +222,16 @@ def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
     """
     x = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), np.float32)
     side = model.stride // 16
-    key = {"params": jax.random.key(0)}
-    y, variables = jax.eval_shape(lambda x: model.init_with_output(key, x, method="analysis"), x)
+
+    def trace(**options: Any) -> Any:
+        return jax.eval_shape(lambda x: model.init_with_output({"params": jax.random.key(0)}, x, **options), x)
+
+    y, _ = trace(method="analysis")
     if y.shape != (1, side, side, model.m):
         raise ValueError(
             f"g_a makes {y.shape} of a picture {x.shape}; expected (1, {side}, {side}, {model.m}), a sixteenth as wide"
         )
-    output, variables = jax.eval_shape(lambda x: model.init_with_output(key, x), x)
+    output, variables = trace()
     if output.x_hat.shape != x.shape:
         raise ValueError(f"g_s makes {output.x_hat.shape} of a latent {y.shape}; expected {x.shape}")
     return traverse_util.flatten_dict(variables["params"], sep="/")

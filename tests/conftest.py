@@ -22,6 +22,10 @@ from jaxcompress.models import ARCHITECTURES
 GOLDEN = Path(os.environ.get("JAXCOMPRESS_GOLDEN") or Path(__file__).parent / "golden")
 
 
+# Programs that tests start leave nothing in the home of whoever runs them.
+os.environ["JAXCOMPRESS_CACHE"] = "off"
+
+
 class GoldenCase:
     """What CompressAI computed with one small network; arrays NHWC."""
 

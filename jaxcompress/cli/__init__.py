@@ -25,6 +25,7 @@ from jaxcompress.cli import (
     pack,
     plot,
     report,
+    startup,
     train,
     verify,
 )
@@ -54,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        argv: arguments, without the program's name; the process's own if not given.
+        argv: arguments, without the program's name. If not given they are the process's own, and so is the process: it
+            keeps memory and compiled programs, see `startup`.
 
     Returns:
         The exit status.
@@ -66,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:2] == ["train", "pack"]:  # a command below a command that takes a name of its own
         words[:2] = ["train-pack"]
     try:
+        if argv is None:
+            startup.prepare(words)
         args = build_parser().parse_args(words)
         args.words = words  # for commands that record how they were called
         return args.run(args) or 0

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _describe(path: str) -> dict[str, Any]:
     if path.endswith(".safetensors"):
-        from jaxcompress.weights import read_header
+        from jaxcompress.weights_header import read_header
 
         header = read_header(path)
         metadata = header.pop("metadata")

@@ -176,9 +176,11 @@ def _context(
 
 def _parameters(channels: int, outputs: jax.Array, thresholds: jax.Array) -> Parameters:
     scales, means = outputs[..., :channels], outputs[..., channels:]
-    indexes = jnp.zeros(scales.shape, jnp.uint8)
-    for threshold in thresholds:
-        indexes += (scales > threshold).astype(jnp.uint8)
+
+    def count(i: int, indexes: jax.Array) -> jax.Array:
+        return indexes + (scales > thresholds[i]).astype(jnp.uint8)
+
+    indexes = lax.fori_loop(0, len(thresholds), count, jnp.zeros(scales.shape, jnp.uint8), unroll=True)
     return Parameters(indexes, jnp.clip(means, -MEAN_LIMIT, MEAN_LIMIT) if means.shape[-1] else None)
 
 

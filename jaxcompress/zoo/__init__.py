@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from jaxcompress.weights import Weights, read_header
+from jaxcompress.weights import Weights
 from jaxcompress.weights import load as _load
+from jaxcompress.weights_header import read_header
 
 DEFAULT = "mbt2018-mean-small"
 """What `jaxcompress encode` uses if not told otherwise."""

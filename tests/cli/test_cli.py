@@ -12,7 +12,7 @@ from PIL import Image
 from jaxcompress import metrics, zoo
 from jaxcompress.cli import main
 from jaxcompress.codec import container, read_picture
-from jaxcompress.weights import read_header
+from jaxcompress.weights_header import read_header
 
 
 @pytest.fixture
