@@ -26,6 +26,7 @@ from jaxcompress import Weights, convert
 from jaxcompress.codec.codec import chunk_size
 from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.latents import LatentCoder
+from jaxcompress.codec.variables import Variables
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer import quantize_entropy
@@ -45,7 +46,7 @@ class Coded:
 def code(weights: Weights, mode: EntropyMode, latents: list[tuple]) -> list[Coded]:
     """Codes the y and z of each picture."""
     model = weights.model()
-    latent_coder = LatentCoder(weights, model, weights.params, mode, progress=False)
+    latent_coder = LatentCoder(weights, model, Variables(model, weights.params), mode, progress=False)
     found = []
     for y, z in latents:
         chunk = chunk_size(y.shape)
@@ -128,7 +129,9 @@ def main(arguments: list[str] | None = None) -> None:
         for checkpoint in options.weights:
             weights = convert.from_pytorch(checkpoint, integer=False)
             name = f"{weights.architecture} N={weights.n} M={weights.m}"
-            analyse = LatentCoder(weights, weights.model(), weights.params, EntropyMode.FLOAT, progress=False).analyse
+            model = weights.model()
+            variables = Variables(model, weights.params)
+            analyse = LatentCoder(weights, model, variables, EntropyMode.FLOAT, progress=False).analyse
             latents = [analyse(pad(read_colour(path))[0]) for path in options.kodak]
             costs += cost(options, name, weights, latents, progress)
             times.append(time_hyper_synthesis(name, weights, latents[0][1], options.rounds))

@@ -33,8 +33,9 @@ from tqdm import tqdm
 import jaxcompress
 from jaxcompress import coder, convert
 from jaxcompress.codec import BitstreamError, repair
-from jaxcompress.codec.container import CodedString, SymbolOrder
+from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.latents import LatentCoder
+from jaxcompress.codec.variables import Variables
 
 PARALLEL = "bmshj2018-hyperprior", "mbt2018-mean"
 AUTOREGRESSIVE = "mbt2018", "cheng2020-anchor"
@@ -204,7 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"CompressAI {versions['compressai']}, torch {versions['torch']}")
         for checkpoint in options.weights:
             weights = convert.from_pytorch(checkpoint, integer=False)
-            latents = LatentCoder(weights, weights.model(), progress=False)
+            model = weights.model()
+            latents = LatentCoder(weights, model, Variables(model, weights.params), EntropyMode.FLOAT, progress=False)
             theirs += decode_theirs(checks, reference, checkpoint, latents, pictures, progress)
             if weights.architecture in PARALLEL:
                 damaged += decode_damaged(checks, weights.architecture, latents, pictures, of_each, progress)

@@ -1,7 +1,7 @@
 """Latents to strings and back, for every kind of model."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.codec.repair import ScaleRepair
 from jaxcompress.codec.strings import decode_symbols, encode_symbols, to_symbols
+from jaxcompress.codec.variables import Variables
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
@@ -36,7 +37,7 @@ class LatentCoder:
     Args:
         weights: trained weights.
         model: the module they belong to.
-        params: their parameters, on the device.
+        variables: of its stages.
         entropy: what computes scales and means.
         progress: show a bar on standard error while a model is coded position by position in Python.
         isa: instructions that y is coded with, of `coder.instruction_sets`; the fastest if not given.
@@ -46,7 +47,7 @@ class LatentCoder:
         self,
         weights: Weights,
         model: CompressionModel,
-        params: Mapping[str, Any],
+        variables: Variables,
         entropy: EntropyMode,
         *,
         progress: bool,
@@ -54,7 +55,7 @@ class LatentCoder:
     ):
         self._model = model
         self._channels = weights.m
-        self._params = params
+        self._variables = variables
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
         self._autoregressive = None
@@ -68,7 +69,7 @@ class LatentCoder:
         self._advice = _FLOAT_ADVICE if entropy == EntropyMode.FLOAT else ""
         integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
         self._hyperprior: FloatHyperprior | IntegerHyperprior = (
-            FloatHyperprior(model, self._params, self._scale_table, self._medians)
+            FloatHyperprior(model, variables.plain, self._scale_table, self._medians)
             if integer is None
             else IntegerHyperprior(integer)
         )
@@ -82,9 +83,13 @@ class LatentCoder:
         """The order of symbols in strings of our own."""
         return self._autoregressive.native_order if self._autoregressive else SymbolOrder.RASTER
 
-    def analyse(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Latents y `[h, w, M]` and z (None if there is none) of one padded picture `[H, W, 3]`."""
-        y, z = stages.analyse(self._model, self._params, x[None])
+    def analyse(self, x: np.ndarray, *, native: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+        """Latents y `[h, w, M]` and z (None if there is none) of one padded picture `[H, W, 3]`.
+
+        With `native` in whatever form is fastest, else summed as CompressAI does: its files show the difference.
+        """
+        variables = self._variables.analysis if native else self._variables.plain
+        y, z = stages.analyse(self._model, variables, x[None])
         return np.asarray(y[0]), None if z is None else np.asarray(z[0])
 
     def encode(
@@ -209,9 +214,10 @@ class LatentCoder:
         symbols = decode_symbols(string, indexes, self._bottleneck_tables, threads=threads, isa=self._lanes_isa)
         return symbols.transpose(1, 2, 0)
 
-    def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
-        """x_hat `[H, W, 3]` in [0, 1], padding included."""
-        return np.asarray(stages.synthesise(self._model, self._params, y_hat[None])[0])
+    def synthesise(self, y_hat: np.ndarray, *, native: bool = True) -> np.ndarray:
+        """x_hat `[H, W, 3]` in [0, 1], padding included; `native` as in `analyse`."""
+        variables = self._variables.synthesis if native else self._variables.plain
+        return np.asarray(stages.synthesise(self._model, variables, y_hat[None])[0])
 
 
 def chunk_areas(shape: tuple[int, ...], chunk: tuple[int, int]) -> Iterator[Area]:

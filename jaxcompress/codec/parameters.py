@@ -31,22 +31,22 @@ class FloatHyperprior:
 
     Args:
         model: the module.
-        params: its parameters, on the device.
+        variables: its parameters, on the device, as `model.apply` takes them.
         scale_table: the scales of the tables.
         medians: float32 `[N]`, of z.
     """
 
     def __init__(
-        self, model: CompressionModel, params: Mapping[str, Any], scale_table: tuple[float, ...], medians: np.ndarray
+        self, model: CompressionModel, variables: Mapping[str, Any], scale_table: tuple[float, ...], medians: np.ndarray
     ):
         self._model = model
-        self._params = params
+        self._variables = variables
         self._scale_table = scale_table
         self._medians = medians
 
     def __call__(self, z_symbols: np.ndarray) -> Any:
         """See `Hyperprior`."""
-        hyper = stages.side_information(self._model, self._scale_table, self._params, self._z_hat(z_symbols))
+        hyper = stages.side_information(self._model, self._scale_table, self._variables, self._z_hat(z_symbols))
         return jax.tree.map(lambda a: np.asarray(a[0]), hyper)
 
     def checksum(self, parameters: Any) -> int:
@@ -55,7 +55,7 @@ class FloatHyperprior:
 
     def scales(self, z_symbols: np.ndarray) -> np.ndarray:
         """The scales `[h, w, M]` that the indexes come from."""
-        return np.asarray(stages.scales(self._model, self._params, self._z_hat(z_symbols))[0])
+        return np.asarray(stages.scales(self._model, self._variables, self._z_hat(z_symbols))[0])
 
     def _z_hat(self, z_symbols: np.ndarray) -> np.ndarray:
         return (z_symbols.astype(np.float32) + self._medians)[None]

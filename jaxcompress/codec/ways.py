@@ -14,6 +14,7 @@ from jaxcompress.codec.codec import Codec
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.codec.latents import LatentCoder, chunk_areas
+from jaxcompress.codec.variables import Variables
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer import FORMS, IntegerEvaluator, Parameters
 
@@ -80,8 +81,8 @@ class Ways:
         self._threads = threads
         self._autoregressive = model.is_autoregressive
         sets = coder.instruction_sets("matrix_i8" if self._autoregressive else "lanes")
-        params = jax.device_put(dict(weights.params))
-        self._coders = {isa: LatentCoder(weights, model, params, self.mode, progress=False, isa=isa) for isa in sets}
+        variables = Variables(model, weights.params)
+        self._coders = {isa: LatentCoder(weights, model, variables, self.mode, progress=False, isa=isa) for isa in sets}
         self._evaluators: dict[str, IntegerEvaluator] = {}
         self._kernels: dict[str, coder.IntegerContextModel] = {}
         if self.networks:
