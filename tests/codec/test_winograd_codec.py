@@ -1,5 +1,7 @@
 """Codecs that compute their transforms with prepared kernels, and what must stay as it is."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,6 @@ from flax import traverse_util
 from jaxcompress import Codec, metrics, models, zoo
 from jaxcompress.codec import container
 from jaxcompress.codec.variables import Variables, prepare
-from jaxcompress.models import ARCHITECTURES
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +37,16 @@ def test_the_layers_that_gain_are_prepared_and_no_others(weights):
     assert off.analysis is off.synthesis is off.plain
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_transforms_of_every_architecture_are_the_same_but_for_rounding(architecture):
+@pytest.mark.parametrize("architecture", ["bmshj2018-factorized-relu", "cheng2020-attn"])
+def test_transforms_of_other_kinds_are_the_same_but_for_rounding(architecture):
     model = models.create(architecture, n=64, m=64)
     x = np.random.default_rng(0).random((1, 64, 128, 3), np.float32)
     params = jax.jit(model.init)(jax.random.key(0), x)["params"]
     variables = Variables(model, params, winograd=True)
-    y = model.apply(variables.plain, x, method="analysis")
+    y = np.random.default_rng(1).normal(size=(1, 4, 8, 64)).astype(np.float32)
     for stage, given, prepared in (("analysis", x, variables.analysis), ("synthesis", y, variables.synthesis)):
-        assert prepared_names(prepared)
-        plain = model.apply(variables.plain, given, method=stage)
-        found = model.apply(prepared, given, method=stage)
+        apply = jax.jit(functools.partial(model.apply, method=stage))
+        plain, found = apply(variables.plain, given), apply(prepared, given)
         assert not np.array_equal(found, plain)  # another arithmetic it is
         np.testing.assert_allclose(found, plain, rtol=0, atol=2e-5 * float(jnp.std(plain)))
 

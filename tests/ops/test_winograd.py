@@ -1,12 +1,15 @@
 """Winograd's form of convolutions against sums over taps in float64."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxcompress import ops
 
-# The largest relative error of 1000 seeds was 1.3e-5 of the outputs' standard deviation; plain float32: 2e-6.
+# In parts of the outputs' standard deviation. The largest error with 60 other seeds was 3.0e-5; of `conv2d` 6e-6.
 TOLERANCE = 4e-5
 
 
@@ -42,43 +45,46 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * expected.std())
 
 
-SIZES = [(4, 4), (8, 12), (1, 1), (2, 9), (13, 7), (15, 18)]
+SIZES = [(1, 1), (2, 9), (8, 12), (13, 7)]
+KINDS = [(3, 1), (5, 2)]
 
 
-@pytest.mark.parametrize(("side", "stride"), [(3, 1), (5, 2), (3, 2), (1, 1)])
+@pytest.mark.parametrize(("side", "stride"), KINDS)
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_winograd_convolution_is_the_sum_over_taps(height, width, side, stride):
     x, kernel, bias = normal(2, height, width, 40), normal(side, side, 40, 9), normal(9)
     prepared = ops.winograd_kernel(ops.one_phase_kernel(kernel, stride=stride))
     assert prepared.shape == (36, 40 * stride**2, 9)
-    found = ops.winograd_conv2d(x, prepared, bias, stride=stride)
+    found = jax.jit(functools.partial(ops.winograd_conv2d, stride=stride))(x, prepared, bias)
     assert_close(found, convolve(x, kernel, stride) + bias)
 
 
-@pytest.mark.parametrize(("side", "stride"), [(3, 1), (5, 2), (3, 2), (1, 1)])
+@pytest.mark.parametrize(("side", "stride"), KINDS)
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_winograd_transposed_convolution_is_the_sum_over_taps(height, width, side, stride):
     x, kernel, bias = normal(2, height, width, 40), normal(side, side, 9, 40), normal(9)
     prepared = ops.winograd_kernel(ops.all_phases_kernel(kernel, stride=stride))
     assert prepared.shape == (36, 40, 9 * stride**2)
-    found = ops.winograd_conv2d_transpose(x, prepared, bias, stride=stride)
+    found = jax.jit(functools.partial(ops.winograd_conv2d_transpose, stride=stride))(x, prepared, bias)
     assert_close(found, convolve_transposed(x, kernel, stride) + bias)
 
 
 def test_pictures_of_a_batch_do_not_see_each_other():
     x, kernel = normal(3, 9, 6, 4), ops.winograd_kernel(normal(3, 3, 4, 5))
-    alone = jnp.concatenate([ops.winograd_conv2d(picture[None], kernel) for picture in x])
-    np.testing.assert_allclose(ops.winograd_conv2d(x, kernel), alone, rtol=0, atol=1e-5)
+    convolve = jax.jit(ops.winograd_conv2d)
+    alone = np.concatenate([convolve(picture[None], kernel) for picture in x])
+    np.testing.assert_allclose(convolve(x, kernel), alone, rtol=0, atol=1e-5)
 
 
-def test_kernels_of_phases_do_what_they_replace_exactly_on_integers():
+@pytest.mark.parametrize(("side", "stride"), [*KINDS, (3, 2), (1, 1)])
+def test_kernels_of_phases_do_what_they_replace_exactly_on_integers(side, stride):
     rng = np.random.default_rng(0)
     x = rng.integers(-9, 9, (1, 6, 10, 4)).astype(np.float32)
-    kernel = rng.integers(-9, 9, (5, 5, 4, 4)).astype(np.float32)
-    one_phase = ops.conv2d(ops.space_to_depth(x, 2), ops.one_phase_kernel(kernel, stride=2))
-    np.testing.assert_array_equal(one_phase, ops.conv2d(x, kernel, stride=2))
-    all_phases = ops.depth_to_space(ops.conv2d(x, ops.all_phases_kernel(kernel, stride=2)), 2)
-    np.testing.assert_array_equal(all_phases, ops.conv2d_transpose(x, kernel, stride=2))
+    kernel = rng.integers(-9, 9, (side, side, 4, 4)).astype(np.float32)
+    one_phase = ops.conv2d(ops.space_to_depth(x, stride), ops.one_phase_kernel(kernel, stride=stride))
+    np.testing.assert_array_equal(one_phase, ops.conv2d(x, kernel, stride=stride))
+    all_phases = ops.depth_to_space(ops.conv2d(x, ops.all_phases_kernel(kernel, stride=stride)), stride)
+    np.testing.assert_array_equal(all_phases, ops.conv2d_transpose(x, kernel, stride=stride))
 
 
 def test_depth_to_space_undoes_space_to_depth():
