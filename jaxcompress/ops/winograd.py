@@ -24,6 +24,8 @@ from jaxcompress.ops.precision import choose_precision
 from jaxcompress.ops.shuffle import space_to_depth
 
 _TILE = 4
+# Tiles of a strip: enough for products of matrices to be fast, few enough for the caches that processors share.
+_STRIP = 192
 # Of the input (6 to 6), the kernel (3 to 6) and the output (6 to 4), in each direction.
 _INPUT = [
     [4, 0, -5, 0, 1, 0],
@@ -133,27 +135,36 @@ def winograd_conv2d_transpose(
 
 
 def _convolve(x, kernel, bias, factor, precision):
-    """The 3x3 convolution, then depth to space; the shape of a step is beside it."""
+    """The 3x3 convolution, then depth to space: strip by strip, so that what lies between stays in the caches."""
     n, height, width, channels = x.shape
     rows, columns = -(-height // _TILE), -(-width // _TILE)
-    below, right = rows * _TILE - height + 1, columns * _TILE - width + 1
+    strips = -(-rows // max(1, _STRIP // columns))
+    rows = -(-rows // strips)  # of a strip: as even as can be
+    below, right = strips * rows * _TILE - height + 1, columns * _TILE - width + 1
     x = jnp.pad(x, ((0, 0), (1, below), (1, right), (0, 0)))
-    x = _combine(_INPUT, [x[:, i : i + rows * _TILE : _TILE] for i in range(6)], axis=0)
-    x = _combine(_INPUT, [x[:, :, :, j : j + columns * _TILE : _TILE] for j in range(6)], axis=1)
-    products = lax.dot_general(
-        x.reshape(36, n * rows * columns, channels),
-        kernel,
-        (((2,), (1,)), ((0,), (0,))),
-        precision=choose_precision(precision),
-    )
+
+    def convolve_strip(i):
+        start = i // strips, i % strips * rows * _TILE, 0, 0
+        strip = lax.dynamic_slice(x, start, (1, rows * _TILE + 2, x.shape[2], channels))
+        return _convolve_tiles(strip[0], kernel, rows, columns, factor, choose_precision(precision))
+
+    y = lax.map(convolve_strip, jnp.arange(n * strips))
+    y = y.reshape(n, strips * rows * _TILE * factor, columns * _TILE * factor, -1)
+    y = y[:, : height * factor, : width * factor]
+    return y if bias is None else y + bias
+
+
+def _convolve_tiles(x, kernel, rows, columns, factor, precision):
+    """`[4 rows + 2, 4 columns + 2, in]` to `[4 rows factor, 4 columns factor, out]`; shapes on the way are beside it."""
+    x = _combine(_INPUT, [x[i : i + rows * _TILE : _TILE] for i in range(6)], axis=0)
+    x = _combine(_INPUT, [x[:, :, j : j + columns * _TILE : _TILE] for j in range(6)], axis=1)
+    x = x.reshape(36, rows * columns, -1)
+    products = lax.dot_general(x, kernel, (((2,), (1,)), ((0,), (0,))), precision=precision)
     # A row of phases stays together with its channels: interleaving these is then no work of its own.
-    y = products.reshape(6, 6, n, rows, columns, factor, -1)
-    y = _combine(_OUTPUT, [y[i] for i in range(6)], axis=0)  # [4, 6, n, rows, columns, factor, factor * out]
-    y = _combine(_OUTPUT, [y[:, j] for j in range(6)], axis=4)  # [4, n, rows, columns, 4, factor, factor * out]
-    if bias is not None:
-        y = y + jnp.tile(bias, factor)
-    y = y.transpose(1, 2, 0, 5, 3, 4, 6).reshape(n, rows * _TILE * factor, columns * _TILE * factor, -1)
-    return y[:, : height * factor, : width * factor]
+    y = products.reshape(6, 6, rows, columns, factor, -1)
+    y = _combine(_OUTPUT, [y[i] for i in range(6)], axis=0)  # [4, 6, rows, columns, factor, factor * out]
+    y = _combine(_OUTPUT, [y[:, j] for j in range(6)], axis=3)  # [4, rows, columns, 4, factor, factor * out]
+    return y.transpose(1, 0, 4, 2, 3, 5).reshape(rows * _TILE * factor, columns * _TILE * factor, -1)
 
 
 def _combine(matrix: list[list[int]], parts: list[jax.Array], *, axis: int) -> jax.Array:
