@@ -26,8 +26,8 @@ from jaxcompress import Weights, convert
 from jaxcompress.codec.codec import chunk_size
 from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.latents import LatentCoder
-from jaxcompress.codec.variables import Variables
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
+from jaxcompress.codec.variables import Variables
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer import quantize_entropy
 

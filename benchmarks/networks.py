@@ -88,12 +88,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads and checks the command line."""
     parser = Parser(__doc__, "networks.py --reference compressai-env --threads 1 --allocator hugetlb")
     parser.add_reference()
-    parser.add_argument("--models", metavar="NAME", nargs="+", choices=SIZES, default=list(SIZES), help="(default: all)")
+    parser.add_argument(
+        "--models", metavar="NAME", nargs="+", choices=SIZES, default=list(SIZES), help="(default: all)"
+    )
     parser.add_argument(
         "--batch", metavar="N", type=count, nargs="+", default=[1], help="pictures of a call (default: 1)"
     )
     processors = len(os.sched_getaffinity(0))
-    parser.add_argument("--threads", metavar="N", type=count, default=processors, help="processors to use (default: all)")
+    parser.add_argument(
+        "--threads", metavar="N", type=count, default=processors, help="processors to use (default: all)"
+    )
     parser.add_argument("--allocator", choices=list(ALLOCATORS), default="default", help="(default: %(default)s)")
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="(default: %(default)s)")
     parser.add_rounds(5)

@@ -68,7 +68,11 @@ def prepare(model: CompressionModel, params: Mapping[str, Any], stage: str, shap
 
     def visit(call, args, kwargs, context):
         layer = context.module
-        if isinstance(layer, Conv | ConvTranspose) and context.method_name == "__call__" and args[0].dtype == jnp.float32:
+        if (
+            isinstance(layer, Conv | ConvTranspose)
+            and context.method_name == "__call__"
+            and args[0].dtype == jnp.float32
+        ):
             kernel = functools.reduce(lambda tree, name: tree[name], (*layer.path, "kernel"), params)
             found.update({(*layer.path, name): array for name, array in layer.prepare(np.asarray(kernel)).items()})
         return call(*args, **kwargs)

@@ -1,7 +1,7 @@
 """Convolutions as modules, with PyTorch's default initialization.
 
-`Conv` and `ConvTranspose` compute with another form of their kernel where the collection "prepared" holds one, under the
-module's path: see `prepare`.
+`Conv` and `ConvTranspose` compute with another form of their kernel where the collection "prepared" holds one, under
+the module's path: see `prepare`.
 """
 
 import math
