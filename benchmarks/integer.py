@@ -47,7 +47,7 @@ def code(weights: Weights, mode: EntropyMode, latents: list[tuple]) -> list[Code
     """Codes the y and z of each picture."""
     model = weights.model()
     windows = windows_of(model).hyper_synthesis
-    latent_coder = LatentCoder(weights, model, weights.params, windows, mode, progress=False)
+    latent_coder = LatentCoder(weights, model, weights.variables, windows, mode, progress=False)
     found = []
     for y, z in latents:
         chunk = chunk_size(y.shape)
@@ -85,11 +85,11 @@ def time_hyper_synthesis(name: str, weights: Weights, z: np.ndarray, rounds: int
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
     scale_table = tuple(np.asarray(weights.tables["gaussian_conditional"].scale_table).tolist())
     symbols = np.rint(z - medians).astype(np.int32)
-    model, params = weights.model(), jax.device_put(dict(weights.params))
+    model, variables = weights.model(), {"params": jax.device_put(dict(weights.params))}
     windows = windows_of(model).hyper_synthesis
     runs = {
         "integer": IntegerHyperprior(quantize_entropy(weights).require_integer(), windows),
-        "float": FloatHyperprior(model, params, scale_table, medians, windows),
+        "float": FloatHyperprior(model, variables, scale_table, medians, windows),
     }
     area = slice(0, 4 * z.shape[0]), slice(0, 4 * z.shape[1])
     found = {kind: [] for kind in runs}

@@ -45,7 +45,7 @@ class AutoregressiveCoder:
         self._kernel = integer_context_model(integer, isa=isa) if integer else context_model(model, params, scale_table)
         if self._kernel is None:
             parts = jax.device_put({name: params[name] for name in ("context_prediction", "entropy_parameters")})
-            step = functools.partial(stages.position, model, tuple(scale_table.tolist()), parts)
+            step = functools.partial(stages.position, model, tuple(scale_table.tolist()), {"params": parts})
             self._loop = PositionLoop(step, model.context_size, model.m, self._tables, progress=progress)
 
     @property

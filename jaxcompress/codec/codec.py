@@ -33,6 +33,10 @@ class Codec:
         entropy: what `.jxc` files get their scales and means from: "integer", networks in exact integer arithmetic, so
             that every device decodes them; or "float", the networks that were trained. If not given "integer" where the
             weights have such networks. Decoding does what the file says, and CompressAI's strings are always "float".
+        winograd: compute the transforms g_a and g_s of `.jxc` files with fewer multiplications, see
+            `ops.winograd_conv2d`: pictures lose less than 0.0005 dB, and a latent or a pixel may be rounded to the
+            other side. If not given, on CPUs, where it is faster. What decides bits is not computed so, nor are
+            CompressAI's strings.
         progress: show bars on standard error for work that takes longer than a second.
 
     Raises:
@@ -50,12 +54,13 @@ class Codec:
         *,
         model: CompressionModel | None = None,
         entropy: str | None = None,
+        winograd: bool | None = None,
         progress: bool = False,
     ):
         self.weights = weights
         self.model = model or weights.model()
         check_weights(weights, self.model)
-        self._networks = NetworksByDevice(weights, self.model, progress=progress)
+        self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
         self._jxc = JxcCoder(weights, self.model.stride, self._networks, _entropy_mode(entropy, weights))
 
     @property

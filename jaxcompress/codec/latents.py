@@ -42,7 +42,7 @@ class LatentCoder:
     Args:
         weights: trained weights.
         model: the module they belong to.
-        params: their parameters, on the device.
+        variables: their parameters, on the device, as `model.apply` takes them.
         windows: that h_s runs on.
         entropy: what computes scales and means.
         progress: show bars on standard error.
@@ -53,7 +53,7 @@ class LatentCoder:
         self,
         weights: Weights,
         model: CompressionModel,
-        params: Mapping[str, Any],
+        variables: Mapping[str, Any],
         windows: WindowSizes | None,
         entropy: EntropyMode,
         *,
@@ -76,7 +76,7 @@ class LatentCoder:
         self._advice = _FLOAT_ADVICE if entropy == EntropyMode.FLOAT else ""
         integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
         self._hyperprior: FloatHyperprior | IntegerHyperprior = (
-            FloatHyperprior(model, params, self._scale_table, self._medians, windows)
+            FloatHyperprior(model, variables, self._scale_table, self._medians, windows)
             if integer is None
             else IntegerHyperprior(integer, windows)
         )

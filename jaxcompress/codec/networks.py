@@ -3,13 +3,12 @@
 import threading
 from typing import Any, NamedTuple
 
-import jax
-
 from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.devices import chosen_device
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.model_windows import windows_of
 from jaxcompress.codec.transforms import Transforms
+from jaxcompress.codec.variables import Variables
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
 
@@ -19,10 +18,12 @@ class Networks(NamedTuple):
 
     Attributes:
         transforms: between pictures and latents.
+        plain_transforms: likewise, for CompressAI's files.
         coders: between latents and strings, one for each way to compute scales and means: a file says which it needs.
     """
 
     transforms: Transforms
+    plain_transforms: Transforms
     coders: dict[EntropyMode, LatentCoder]
 
 
@@ -32,12 +33,14 @@ class NetworksByDevice:
     Args:
         weights: trained weights.
         model: the module they belong to.
+        winograd: see `Variables`.
         progress: show bars on standard error.
     """
 
-    def __init__(self, weights: Weights, model: CompressionModel, *, progress: bool):
+    def __init__(self, weights: Weights, model: CompressionModel, *, winograd: bool | None, progress: bool):
         self._weights = weights
         self._model = model
+        self._winograd = winograd
         self._progress = progress
         self._made: dict[Any, Networks] = {}
         self._lock = threading.Lock()
@@ -52,13 +55,17 @@ class NetworksByDevice:
             return self._made[device]
 
     def _make(self) -> Networks:
-        params = jax.device_put(dict(self._weights.params))
+        variables = Variables(self._model, self._weights.params, winograd=self._winograd)
         windows = windows_of(self._model)
         modes = [EntropyMode.FLOAT] if self._weights.integer is None else [EntropyMode.FLOAT, EntropyMode.INTEGER]
         coders = {
             mode: LatentCoder(
-                self._weights, self._model, params, windows.hyper_synthesis, mode, progress=self._progress
+                self._weights, self._model, variables.plain, windows.hyper_synthesis, mode, progress=self._progress
             )
             for mode in modes
         }
-        return Networks(Transforms(self._model, params, windows, progress=self._progress), coders)
+        transforms, plain_transforms = (
+            Transforms(self._model, variables, windows, native=native, progress=self._progress)
+            for native in (True, False)
+        )
+        return Networks(transforms, plain_transforms, coders)

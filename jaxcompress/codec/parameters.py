@@ -42,7 +42,7 @@ class FloatHyperprior:
 
     Args:
         model: the module.
-        params: its parameters, on the device.
+        variables: its parameters, on the device, as `model.apply` takes them.
         scale_table: the scales of the tables.
         medians: float32 `[N]`, of z.
         windows: that h_s runs on.
@@ -51,7 +51,7 @@ class FloatHyperprior:
     def __init__(
         self,
         model: CompressionModel,
-        params: Mapping[str, Any],
+        variables: Mapping[str, Any],
         scale_table: tuple[float, ...],
         medians: np.ndarray,
         windows: WindowSizes | None,
@@ -59,11 +59,11 @@ class FloatHyperprior:
         self._medians = medians
 
         def side_information(z_hat: np.ndarray, size: np.ndarray | None) -> Any:
-            found = stages.side_information(model, scale_table, params, z_hat[None], size)
+            found = stages.side_information(model, scale_table, variables, z_hat[None], size)
             return jax.tree.map(lambda a: a[0], jax.tree.map(np.asarray, found))
 
         def scales(z_hat: np.ndarray, size: np.ndarray | None) -> np.ndarray:
-            return np.asarray(stages.scales(model, params, z_hat[None], size))[0]
+            return np.asarray(stages.scales(model, variables, z_hat[None], size))[0]
 
         self._side_information = TiledNetwork(side_information, windows, outputs=_HYPER_LATENT)
         self._scales = TiledNetwork(scales, windows, outputs=_HYPER_LATENT)

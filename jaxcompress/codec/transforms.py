@@ -1,6 +1,6 @@
 """Pictures to latents and back, window by window."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxcompress.codec import stages
 from jaxcompress.codec.model_windows import ModelWindows
 from jaxcompress.codec.progress import progress_bar
 from jaxcompress.codec.tiled import Signal, TiledNetwork
+from jaxcompress.codec.variables import Tree, Variables
 from jaxcompress.codec.windows import Area, Size
 from jaxcompress.models import CompressionModel
 
@@ -21,18 +22,27 @@ class Transforms:
 
     Args:
         model: the module.
-        params: its parameters, on the device.
+        variables: of its stages.
         windows: that its networks run on.
+        native: compute g_a and g_s in whatever form is fastest, else summed as CompressAI does: its files show the
+            difference.
         progress: show bars on standard error.
     """
 
-    def __init__(self, model: CompressionModel, params: Mapping[str, Any], windows: ModelWindows, *, progress: bool):
-        def run(stage: Any) -> Any:
-            return lambda x, size: np.asarray(stage(model, params, x[None], size))[0]
+    def __init__(
+        self, model: CompressionModel, variables: Variables, windows: ModelWindows, *, native: bool, progress: bool
+    ):
+        def run(stage: Any, choose: Callable[[], Tree]) -> Any:
+            return lambda x, size: np.asarray(stage(model, choose(), x[None], size))[0]
 
-        self._analysis = TiledNetwork(run(stages.analysis), windows.analysis, inputs=_LATENT)
-        self._hyper_analysis = TiledNetwork(run(stages.hyper_analysis), windows.hyper_analysis, inputs=4)
-        self._synthesis = TiledNetwork(run(stages.synthesis), windows.synthesis, outputs=_LATENT)
+        def plain() -> Tree:
+            return variables.plain
+
+        of_analysis = run(stages.analysis, (lambda: variables.analysis) if native else plain)
+        of_synthesis = run(stages.synthesis, (lambda: variables.synthesis) if native else plain)
+        self._analysis = TiledNetwork(of_analysis, windows.analysis, inputs=_LATENT)
+        self._hyper_analysis = TiledNetwork(run(stages.hyper_analysis, plain), windows.hyper_analysis, inputs=4)
+        self._synthesis = TiledNetwork(of_synthesis, windows.synthesis, outputs=_LATENT)
         self._model = model
         self._progress = progress
 

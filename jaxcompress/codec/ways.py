@@ -82,10 +82,10 @@ class Ways:
         self._threads = threads
         self._autoregressive = model.is_autoregressive
         sets = coder.instruction_sets("matrix_i8" if self._autoregressive else "lanes")
-        params = jax.device_put(dict(weights.params))
+        variables = {"params": jax.device_put(dict(weights.params))}
         windows = windows_of(model).hyper_synthesis
         self._coders = {
-            isa: LatentCoder(weights, model, params, windows, self.mode, progress=False, isa=isa) for isa in sets
+            isa: LatentCoder(weights, model, variables, windows, self.mode, progress=False, isa=isa) for isa in sets
         }
         self._evaluators: dict[str, IntegerEvaluator] = {}
         self._kernels: dict[str, coder.IntegerContextModel] = {}

@@ -1,4 +1,8 @@
-"""Convolutions as modules, with PyTorch's default initialization."""
+"""Convolutions as modules, with PyTorch's default initialization.
+
+`Conv` and `ConvTranspose` compute with another form of their kernel where the collection "prepared" holds one, under
+the module's path: see `prepare`.
+"""
 
 import math
 from collections.abc import Callable
@@ -25,6 +29,21 @@ def _cast(x: jax.Array, *parameters: jax.Array) -> tuple[jax.Array, ...]:
     return tuple(parameter.astype(x.dtype) for parameter in parameters)
 
 
+# Below, transforming a signal costs as much as Winograd's form saves (measured, see docs/speed.md).
+_WINOGRAD_CHANNELS = 32
+# Up to these, one convolution to all phases at once beats one for each, though a third of its products are by zeros:
+# products of matrices as narrow as a picture's colours leave most of a processor's units idle.
+_FEW_OUTPUTS = 4
+
+
+def _suits_winograd(kernel_size: int, stride: int, channels: int) -> bool:
+    """Whether a kernel has the form and the channels (the fewer of both sides) for it.
+
+    A 3x3 kernel of stride 2 would ask for as many products as it has taps.
+    """
+    return (kernel_size, stride) in ((3, 1), (5, 2)) and channels >= _WINOGRAD_CHANNELS
+
+
 class Conv(nn.Module):
     """Convolution, `[N, H, W, in]` to `[N, ceil(H / stride), ceil(W / stride), features]`.
 
@@ -46,7 +65,22 @@ class Conv(nn.Module):
         init = _uniform(x.shape[-1] * self.kernel_size**2)
         kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
         bias = self.param("bias", init, (self.features,))
+        if self.has_variable("prepared", "winograd"):
+            return ops.winograd_conv2d(x, self.get_variable("prepared", "winograd"), bias, stride=self.stride)
         return ops.conv2d(x, *_cast(x, kernel, bias), stride=self.stride)
+
+    def prepare(self, kernel: np.ndarray) -> dict[str, np.ndarray]:
+        """What a faster way on CPUs needs, for float32 inference.
+
+        Args:
+            kernel: the parameter.
+
+        Returns:
+            Variables of the collection "prepared"; none if there is no faster way.
+        """
+        if not _suits_winograd(self.kernel_size, self.stride, min(kernel.shape[2:])):
+            return {}
+        return {"winograd": ops.winograd_kernel(ops.one_phase_kernel(kernel, stride=self.stride))}
 
 
 class ConvTranspose(nn.Module):
@@ -71,7 +105,21 @@ class ConvTranspose(nn.Module):
         init = _uniform(self.features * self.kernel_size**2)
         kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, self.features, x.shape[-1]))
         bias = self.param("bias", init, (self.features,))
+        if self.has_variable("prepared", "winograd"):
+            return ops.winograd_conv2d_transpose(x, self.get_variable("prepared", "winograd"), bias, stride=self.stride)
+        if self.has_variable("prepared", "all_phases"):
+            phases = ops.conv2d(x, self.get_variable("prepared", "all_phases"))
+            return ops.depth_to_space(phases, self.stride) + bias
         return ops.conv2d_transpose(x, *_cast(x, kernel, bias), stride=self.stride)
+
+    def prepare(self, kernel: np.ndarray) -> dict[str, np.ndarray]:
+        """See `Conv.prepare`."""
+        outputs, inputs = kernel.shape[2:]
+        if _suits_winograd(self.kernel_size, self.stride, min(inputs, outputs)):
+            return {"winograd": ops.winograd_kernel(ops.all_phases_kernel(kernel, stride=self.stride))}
+        if (self.kernel_size, self.stride) == (5, 2) and outputs <= _FEW_OUTPUTS:
+            return {"all_phases": ops.all_phases_kernel(kernel, stride=self.stride)}
+        return {}
 
 
 class SubPixelConv(nn.Module):

@@ -22,18 +22,27 @@ from jaxcompress.ops.quantize import (
     soft_round_inverse,
     soft_round_with_noise,
 )
-from jaxcompress.ops.shuffle import pixel_shuffle
+from jaxcompress.ops.shuffle import depth_to_space, pixel_shuffle, space_to_depth
+from jaxcompress.ops.winograd import (
+    all_phases_kernel,
+    one_phase_kernel,
+    winograd_conv2d,
+    winograd_conv2d_transpose,
+    winograd_kernel,
+)
 
 __all__ = [
     "TRAINING_QUANTIZERS",
     "Padding",
     "add_uniform_noise",
+    "all_phases_kernel",
     "causal_mask",
     "centered_padding",
     "checkerboard_mask",
     "conv2d",
     "conv2d_transpose",
     "crop",
+    "depth_to_space",
     "gdn",
     "gdn1",
     "lower_bound",
@@ -41,6 +50,7 @@ __all__ = [
     "masked_conv2d_at",
     "non_negative",
     "non_negative_init",
+    "one_phase_kernel",
     "pad",
     "pixel_shuffle",
     "quantize",
@@ -49,4 +59,8 @@ __all__ = [
     "soft_round",
     "soft_round_inverse",
     "soft_round_with_noise",
+    "space_to_depth",
+    "winograd_conv2d",
+    "winograd_conv2d_transpose",
+    "winograd_kernel",
 ]

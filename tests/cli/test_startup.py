@@ -90,7 +90,7 @@ def encode(**environment):
 
 def test_the_second_process_compiles_nothing(folder):
     found, compiled, _ = encode()
-    assert (found, compiled > 3) == (0, True)
+    assert (found, compiled >= 3) == (0, True)
     data = (folder / "photo.jxc").read_bytes()
     assert encode()[:2] == (compiled, 0)
     assert (folder / "photo.jxc").read_bytes() == data

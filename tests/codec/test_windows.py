@@ -134,12 +134,12 @@ def test_windows_agree_with_the_whole(architecture, cells, stage):
     model, params, x, samples, outputs = probe(architecture, stage, cells)
     call = functools.partial(stages.scales if stage == "hyper_synthesis" else getattr(stages, stage), model)
     tiled = TiledNetwork(
-        lambda part, size: np.asarray(call(params, part[None], size))[0],
+        lambda part, size: np.asarray(call({"params": params}, part[None], size))[0],
         WindowSizes(((8, 8), (16, 12)), 2),
         inputs=samples,
         outputs=outputs,
     )
-    expected = np.asarray(call(params, x, None))[0]
+    expected = np.asarray(call({"params": params}, x, None))[0]
     np.testing.assert_allclose(tiled(x[0]), expected, atol=TOLERANCE * np.abs(expected).max(), rtol=0)
 
 
