@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
     if folder.is_folder(args.file, args.jobs):
         suffix = f".{(args.suffix or 'png').removeprefix('.')}"
-        prepare = functools.partial(_make_decoder, args, _image_format(f"image{suffix}"))
+        prepare = functools.partial(make_decoder, args, _image_format(f"image{suffix}"))
         return folder.run(args, args.file, folder.Kind((".jxc", ".bin"), suffix, prepare))
 
     if args.suffix is not None:
         raise ValueError(f"--suffix is for folders, and {args.file} is none; name the output with -o")
     output = common.output_path(args.file, args.output, ".png")
     common.check_output(output, force=args.force)
-    decoded = _make_decoder(args, "PNG" if output == common.STANDARD else _image_format(output))(args.file)
+    decoded = make_decoder(args, "PNG" if output == common.STANDARD else _image_format(output))(args.file)
     common.write_bytes(output, decoded.data, force=args.force)
     common.report(f"{output}: {decoded.width} x {decoded.height} pixels", output=output)
     return None
@@ -59,9 +59,7 @@ def _image_format(name: str) -> str:
     return image_format(name)
 
 
-def _make_decoder(
-    args: argparse.Namespace, image_kind: str, threads: int = PROCESSORS
-) -> Callable[[Any], folder.Coded]:
+def make_decoder(args: argparse.Namespace, image_kind: str, threads: int = PROCESSORS) -> Callable[[Any], folder.Coded]:
     """What decodes a file to the bytes of an image file of some kind."""
     from jaxcompress.codec import container
     from jaxcompress.codec.picture import encode_picture

@@ -82,7 +82,12 @@ def _on_devices(function: Callable[[_T], _R], jobs: int) -> Callable[[_T], _R]:
     return call
 
 
+def default_device() -> Any:
+    """What this thread has set by `jax.default_device`, or None."""
+    return jax.config.jax_default_device  # type: ignore[attr-defined]
+
+
 def _devices() -> list[Any]:
     """Devices to work on; None stands for JAX's default, whose programs are those of calls outside of here."""
-    chosen = jax.config.jax_default_device  # of the calling thread, which others do not inherit
+    chosen = default_device()  # of the calling thread, which others do not inherit
     return [chosen] if chosen is not None else [None, *jax.local_devices()[1:]]

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxcompress.codec import compressai_format, container
-from jaxcompress.codec.batch import ordered_map
+from jaxcompress.codec.batch import default_device, ordered_map
 from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.latents import LatentCoder
@@ -72,7 +72,7 @@ class Codec:
     @property
     def _coders(self) -> dict[EntropyMode, LatentCoder]:
         """Those of this thread's default device."""
-        device = jax.config.jax_default_device
+        device = default_device()
         with self._lock:
             if device not in self._coders_of:
                 params = jax.device_put(dict(self.weights.params))
