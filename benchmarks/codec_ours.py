@@ -1,4 +1,4 @@
-"""Our commands `encode` and `decode` on folders for `codec.py`, in a process of its own.
+"""Our `encode` and `decode` of folders for `codec.py`, in a process of its own.
 
 Asked and answered as `codec_reference.py`.
 """
@@ -11,24 +11,32 @@ import jax
 from process import measure, serve
 
 import jaxcompress
-from jaxcompress import cli
+from jaxcompress.cli import build_parser, common, decode, encode, folder
 
 built = {}
 
 
 def build(architecture, checkpoint, layout, threads):
-    """Takes note of weights; as many threads as there are processors for this process; NHWC."""
+    """Makes what the commands code files with: both are given the weights; NHWC."""
     del architecture, layout
-    built.update(weights=str(Path(checkpoint).with_suffix(".safetensors")), jobs=str(threads))
+    built["words"] = ["--force", "--jobs", str(threads), "--weights", str(Path(checkpoint).with_suffix(".safetensors"))]
+    coder = encode.make_encoder(arguments("encode", ".", "."), 1)
+    decoder = decode.make_decoder(arguments("decode", ".", "."), "PNG", 1)
+    built["encode"] = folder.Kind(common.IMAGE_SUFFIXES, ".jxc", lambda threads: coder)
+    built["decode"] = folder.Kind((".jxc",), ".png", lambda threads: decoder)
     return {"jaxcompress": jaxcompress.__version__, "jax": jax.__version__, "device": jax.devices()[0].device_kind}
 
 
+def arguments(what, source, target):
+    """Those of a command."""
+    return build_parser().parse_args([what, source, "-o", target, *built["words"]])
+
+
 def run(what, source, target):
-    """Runs and measures a command, which loads the weights again each time; and tells the size of the compressed."""
-    words = [what, source, "-o", target, "--force", "--weights", built["weights"], "--jobs", built["jobs"]]
+    """Runs and measures a command."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        status, figures = measure(lambda: cli.main(words))
+        status, figures = measure(lambda: folder.run(arguments(what, source, target), source, built[what]))
     if status:
         raise RuntimeError(printed.getvalue())
     compressed = target if what == "encode" else source

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int | None:
         if args.crop is not None:
             raise ValueError(f"--crop is for single files, and {args.file} is a folder; leave it out")
         suffix = f".{(args.suffix or 'png').removeprefix('.')}"
-        prepare = functools.partial(_make_decoder, args, _image_format(f"image{suffix}"))
+        prepare = functools.partial(make_decoder, args, _image_format(f"image{suffix}"))
         return folder.run(args, args.file, folder.Kind((".jxc", ".bin"), suffix, prepare))
 
     if args.suffix is not None:
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int | None:
     output = common.output_path(args.file, args.output, ".png")
     common.check_output(output, force=args.force)
     image_kind = "PNG" if output == common.STANDARD else _image_format(output)
-    decoded = _make_decoder(args, image_kind, progress=True)(args.file)
+    decoded = make_decoder(args, image_kind, progress=True)(args.file)
     common.write_bytes(output, decoded.data, force=args.force)
     common.report(f"{output}: {decoded.width} x {decoded.height} pixels", output=output)
     return None
@@ -70,7 +70,7 @@ def _image_format(name: str) -> str:
     return image_format(name)
 
 
-def _make_decoder(
+def make_decoder(
     args: argparse.Namespace, image_kind: str, threads: int = PROCESSORS, *, progress: bool = False
 ) -> Callable[[Any], folder.Coded]:
     """What decodes a file to the bytes of an image file of some kind."""

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int | None:
     if args.format == "compressai" and args.entropy == "integer":
         raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
     if folder.is_folder(args.picture, args.jobs):
-        kind = folder.Kind(common.IMAGE_SUFFIXES, _SUFFIXES[args.format], functools.partial(_make_encoder, args))
+        kind = folder.Kind(common.IMAGE_SUFFIXES, _SUFFIXES[args.format], functools.partial(make_encoder, args))
         return folder.run(args, args.picture, kind)
 
     output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int | None:
     if output.lower().endswith(common.IMAGE_SUFFIXES):
         raise ValueError(f"{output} has the suffix of an image; give one such as {_SUFFIXES[args.format]}")
     source = io.BytesIO(common.read_bytes("-")) if args.picture == common.STANDARD else args.picture
-    coded = _make_encoder(args, progress=True)(source)
+    coded = make_encoder(args, progress=True)(source)
     common.write_bytes(output, coded.data, force=args.force)
     if coded.note:
         common.warn(f"note: {coded.note}")
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int | None:
     return None
 
 
-def _make_encoder(
+def make_encoder(
     args: argparse.Namespace, threads: int = PROCESSORS, *, progress: bool = False
 ) -> Callable[[Any], folder.Coded]:
     """What codes an image file."""

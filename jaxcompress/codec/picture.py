@@ -27,8 +27,13 @@ from jaxcompress.files import write_file
 
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
-# Where a format loses something by default, lose as little as it can.
-_SAVE_OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+# Where a format loses something by default, lose as little as it can. Where it takes as long as decoding did (PNG, by
+# default), be four times as fast for files that are 4 % larger.
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True},
+    "PNG": {"compress_level": 2},
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
