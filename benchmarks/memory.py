@@ -71,7 +71,6 @@ def main(arguments: list[str] | None = None) -> None:
             "page faults": int(median(rounds, "faults") / count),
             "CPU ms": 1e3 * median(rounds, "cpu") / count,
             "wall ms": 1e3 * median(rounds, "wall") / count,
-            "peak MB": rounds[-1]["peak"] / 1e3,
         }
         for name, rounds in found.items()
     ]

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 import jaxcompress
-from jaxcompress.cli import startup
 
 HEAVY = {"jax", "jaxlib", "flax", "scipy", "PIL", "torch", "matplotlib"}
 OURS = ("JAXCOMPRESS_CACHE", "JAXCOMPRESS_MALLOC", "JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
@@ -177,7 +176,7 @@ if sys.argv[1:]:
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def work():
-    size = 200 * 2**20
+    size = 100 * 2**20
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         block = libc.malloc(size)
@@ -193,7 +192,7 @@ print(*faults, file=sys.stderr)
 
 
 def faults(*arguments, **environment):
-    """Page faults of a thread that takes and frees 200 MB, the third time."""
+    """Page faults of a thread that takes and frees 100 MB, the third time."""
     command = [sys.executable, "-P", "-c", FAULTS, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | environment)
     return int(result.stderr)
@@ -201,14 +200,13 @@ def faults(*arguments, **environment):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")
 def test_freed_memory_is_kept_by_commands_alone(folder):
-    pages = 200 * 2**20 // os.sysconf("SC_PAGE_SIZE")
-    huge = dict(GLIBC_TUNABLES="glibc.malloc.hugetlb=0")
+    pages = 100 * 2**20 // os.sysconf("SC_PAGE_SIZE")
     assert faults("--version") < pages / 100
     for untouched in (
         faults(),
         faults("train", "--help"),
         faults("--version", JAXCOMPRESS_MALLOC="off"),
-        faults("--version", **huge),
+        faults("--version", GLIBC_TUNABLES="glibc.malloc.hugetlb=0"),
         faults("--version", MALLOC_ARENA_TEST="2"),
     ):
         assert untouched > pages / 2
