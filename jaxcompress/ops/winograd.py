@@ -6,8 +6,8 @@ convolutions of stride 2 are brought to that form: splitting the input into its 
 5x5 convolution, and one that computes all phases of the output (then depth to space) of the transposed one. Of the 36
 taps that makes, 11 are zeros; there are still 2.8 times fewer multiplications than with 25 taps.
 
-Rounding errors are five times those of a plain convolution, up to 3e-5 of the standard deviation of outputs: nothing for a
-picture, but nothing to decide bits with. Gradients are no faster: train with `conv2d`.
+Rounding errors are five times those of a plain convolution, up to 3e-5 of the outputs' standard deviation: nothing to
+a picture, but too much to decide bits with. Gradients are no faster: train with `conv2d`.
 
 Source: Lavin and Gray 2016, "Fast algorithms for convolutional neural networks", with the points 0, 1, -1, 2, -2.
 """
