@@ -78,8 +78,8 @@ def test_turned_off_everything_is_what_the_plain_model_computes(codecs, weights,
     model = weights.model()
     x = np.pad(photo[:64, :64], 0)[None].astype(np.float32) / np.float32(255)
     y = jax.jit(lambda v, x: model.apply(v, x, method="analysis"))(weights.variables, x)
-    # The codec's window is larger, and sums in another order.
-    np.testing.assert_allclose(codecs[False].analyse(photo[:64, :64])[0], y[0], rtol=0, atol=5e-6)
+    # In a larger window, whose sums may run in another order; of latents up to 8.
+    np.testing.assert_allclose(codecs[False].analyse(photo[:64, :64])[0], y[0], rtol=0, atol=3e-5)
 
 
 def test_strings_of_compressai_never_come_from_prepared_kernels(codecs, photo):
