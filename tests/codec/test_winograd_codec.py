@@ -37,7 +37,9 @@ def test_the_layers_that_gain_are_prepared_and_no_others(weights):
     assert off.analysis is off.synthesis is off.plain
 
 
-@pytest.mark.parametrize("architecture", ["bmshj2018-factorized-relu", "cheng2020-attn"])
+@pytest.mark.parametrize(
+    "architecture", ["bmshj2018-factorized-relu", pytest.param("cheng2020-attn", marks=pytest.mark.slow)]
+)
 def test_transforms_of_other_kinds_are_the_same_but_for_rounding(architecture):
     model = models.create(architecture, n=64, m=64)
     x = np.random.default_rng(0).random((1, 64, 128, 3), np.float32)
