@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxcompress.cli import common, folder
+from jaxcompress.cli import common, folder, startup
 from jaxcompress.processors import PROCESSORS
 
 
@@ -89,6 +89,7 @@ def make_decoder(
             pixels = codec.decompress_crop(data, *args.crop, max_pixels=limit)
         else:
             pixels = codec.decompress(data, max_pixels=limit, layout=args.layout, threads=threads)
+        startup.release_memory(pixels.size)  # latents
         image = encode_picture(pixels, image_kind, icc_profile=header.icc_profile if header else b"")
         return folder.Coded(image, pixels.shape[1], pixels.shape[0], len(data))
 

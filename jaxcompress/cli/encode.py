@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from jaxcompress.cli import common, folder
+from jaxcompress.cli import common, folder, startup
 from jaxcompress.processors import PROCESSORS
 
 _SUFFIXES = {"jxc": ".jxc", "compressai": ".bin"}
@@ -103,6 +103,7 @@ def make_encoder(
     def encode(source: Any) -> folder.Coded:
         picture = read_picture(source, background=args.background, max_pixels=limit)
         pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
+        startup.release_memory(pixels.size)  # Pillow's copy
         if args.format == "compressai" and pixels.ndim == 2:
             pixels = pixels[..., None].repeat(3, axis=-1)
         data = codec.compress(pixels, format=args.format, icc_profile=icc_profile, threads=threads)

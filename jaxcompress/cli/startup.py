@@ -16,6 +16,9 @@ from jaxcompress.cli import common
 # Of compiled programs. One takes 10 to 30 kB.
 _CACHE_BYTES = 2**28
 
+# Samples from which a copy of a picture is worth its memory: 100 MB.
+_LARGE = 10**8
+
 # Of glibc's mallopt.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
@@ -46,11 +49,23 @@ def keep_memory() -> None:
         raise ValueError(f"JAXCOMPRESS_MALLOC is {wanted!r}; expected off, or nothing")
     if wanted == "off" or _has_own_allocator() or sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries than glibc have none
     if mallopt is not None:
         # In threads of their own arenas, which cannot grow beyond 64 MB, large blocks would be mapped all the same.
         for option, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1), (_M_ARENA_MAX, 1)):
             mallopt(option, value)
+
+
+def release_memory(samples: int) -> None:
+    """Gives freed memory back to the system after all, where a picture is so large that it is wanted elsewhere.
+
+    Args:
+        samples: of the picture, pixels times channels.
+    """
+    if samples >= _LARGE and sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _has_own_allocator() -> bool:
