@@ -3,7 +3,8 @@
 Each contestant is one process that has loaded its network and codes the same pictures: ours as the commands
 `jaxcompress encode FOLDER` and `decode FOLDER` do, with as many jobs as threads; CompressAI by the steps of its example
 codec, picture by picture with as many threads, with tensors as it has them (NCHW) and with PyTorch's channels_last.
-They take turns, with the same processors, and everything runs once before, so that programs are compiled. CompressAI's
+They take turns, with the same processors, and everything runs once before, so that programs are compiled. Freed memory is
+kept as our commands keep it; CompressAI has glibc's defaults, as its example codec. CompressAI's
 loop over positions is slow: models with one code few pictures.
 
 The networks have random weights, rescaled on the first picture so that latents, scales and means spread as in a
@@ -66,7 +67,7 @@ def compare(
     with contextlib.ExitStack() as stack:
         contestants = []
         for name, command in commands.items():
-            contestant = stack.enter_context(Process(name, command, {"JAXPLATFORMS": PLATFORMS[options.device]}))
+            contestant = stack.enter_context(Process(name, command, {"JAX_PLATFORMS": PLATFORMS[options.device]}))
             layout = "channels_last" if name == CHANNELS_LAST else "NCHW"
             what = {"architecture": architecture, "checkpoint": checkpoint}
             versions |= contestant.ask("build", layout=layout, threads=threads, **what)

@@ -11,7 +11,7 @@ import jax
 from process import measure, serve
 
 import jaxcompress
-from jaxcompress.cli import build_parser, common, decode, encode, folder
+from jaxcompress.cli import build_parser, common, decode, encode, folder, startup
 
 built = {}
 
@@ -19,6 +19,7 @@ built = {}
 def build(architecture, checkpoint, layout, threads):
     """Makes what the commands code files with: both are given the weights; NHWC."""
     del architecture, layout
+    startup.keep_memory()
     built["words"] = ["--force", "--jobs", str(threads), "--weights", str(Path(checkpoint).with_suffix(".safetensors"))]
     coder = encode.make_encoder(arguments("encode", ".", "."), 1)
     decoder = decode.make_decoder(arguments("decode", ".", "."), "PNG", 1)

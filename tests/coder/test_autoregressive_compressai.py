@@ -65,7 +65,7 @@ def test_the_loop_of_the_codec_codes_the_same(recorded):
     predictions = []
 
     def step(window, hyper):
-        indexes, means = stages.position(module, table, params, window, hyper)
+        indexes, means = stages.position(module, table, {"params": params}, window, hyper)
         predictions.append(means)
         return indexes, means
 
