@@ -3,9 +3,9 @@
 Each contestant is one process that has loaded its network and codes the same pictures: ours as the commands
 `jaxcompress encode FOLDER` and `decode FOLDER` do, with as many jobs as threads; CompressAI by the steps of its example
 codec, picture by picture with as many threads, with tensors as it has them (NCHW) and with PyTorch's channels_last.
-They take turns, with the same processors, and everything runs once before, so that programs are compiled. Freed memory is
-kept as our commands keep it; CompressAI has glibc's defaults, as its example codec. CompressAI's
-loop over positions is slow: models with one code few pictures.
+They take turns, with the same processors, and everything runs once before, so that programs are compiled. Ours keeps
+freed memory as our commands do, CompressAI has glibc's defaults as its example codec does. Its loop over positions is
+slow: models with one code few pictures.
 
 The networks have random weights, rescaled on the first picture so that latents, scales and means spread as in a
 trained one (see `build` in `compressai_worker.py`), at the published sizes of quality 1 to 4; or `--weights` names
