@@ -15,12 +15,16 @@ from jaxcompress.models import (
     ScaleHyperprior,
 )
 
-# In latents: a photograph of 768 x 512 pixels either way round, 1024 x 1024 pixels for large pictures, and a small one
-# for what is left at their sides.
-_LATENTS = ((16, 16), (32, 48), (48, 32), (64, 64))
+# Three for each of four networks are a dozen programs. In latents: 768 x 512 pixels, either way round, and a small one
+# for what is left at the sides of larger pictures; where outputs see far a large one instead, as its halo would take
+# most of a small one.
+_PHOTOGRAPH = ((32, 48), (48, 32))
+_SMALL, _LARGE = (16, 16), (64, 64)
+_NEAR = 2
 
-# In hyper-latents: all of a small picture, and a chunk of 64 x 64 latents with its surroundings.
-_SMALL_HYPER, _CHUNK_HYPER = 12, 16
+# In hyper-latents: the same photographs, and a chunk of 64 x 64 latents with its surroundings.
+_HYPER_PHOTOGRAPH = ((8, 12), (12, 8))
+_HYPER_CHUNK = 16
 
 
 class ModelWindows(NamedTuple):
@@ -37,17 +41,14 @@ def windows_of(model: CompressionModel) -> ModelWindows:
     if not _is_known(model, "setup"):
         return ModelWindows()
     halos = {stage: _halo(model, stage, maker) for stage, maker in _MAKERS.items()}
-    return ModelWindows(
-        **{
-            stage: None if halo is None else WindowSizes(_hyper_sizes(halo) if "hyper" in stage else _LATENTS, halo)
-            for stage, halo in halos.items()
-        }
-    )
+    return ModelWindows(**{stage: _sizes(stage, halo) for stage, halo in halos.items() if halo is not None})
 
 
-def _hyper_sizes(halo: int) -> tuple[tuple[int, int], ...]:
-    sides = _SMALL_HYPER, _CHUNK_HYPER + 2 * halo
-    return tuple((side, side) for side in sides)
+def _sizes(stage: str, halo: int) -> WindowSizes:
+    if "hyper" not in stage:
+        return WindowSizes((*_PHOTOGRAPH, _SMALL if halo <= _NEAR else _LARGE), halo)
+    chunk = _HYPER_CHUNK + 2 * halo
+    return WindowSizes((*_HYPER_PHOTOGRAPH, (chunk, chunk)), halo)
 
 
 def _halo(model: CompressionModel, stage: str, maker: str) -> int | None:
