@@ -1,5 +1,6 @@
 """The command line as a user meets it, in processes of its own where that matters."""
 
+import io
 import json
 import os
 import subprocess
@@ -64,6 +65,31 @@ def test_standard_input_and_output(folder):
     decoded = run("decode", "-", "-o", "-", input=encoded.stdout)
     assert decoded.returncode == 0, decoded.stderr
     assert decoded.stdout.startswith(b"\x89PNG")
+
+
+def test_a_crop_is_that_part_of_the_picture(folder, capsys):
+    assert main(["encode", "photo.png"]) == 0
+    assert main(["decode", "photo.jxc", "-o", "whole.png"]) == 0
+    assert main(["decode", "photo.jxc", "-o", "part.png", "--crop", "40,60,30,20"]) == 0
+    assert "part.png: 30 x 20 pixels" in capsys.readouterr().out
+    part, whole = (read_picture(name).pixels for name in ("part.png", "whole.png"))
+    np.testing.assert_array_equal(part, whole[60:80, 40:70])
+    piped = run("decode", "-", "-o", "-", "--crop", "40,60,30,20", input=(folder / "photo.jxc").read_bytes())
+    np.testing.assert_array_equal(read_picture(io.BytesIO(piped.stdout)).pixels, part)
+    message = "x=40 y=60 width=36 height=20 is not in the picture of 75 x 101 pixels"
+    assert message in fails(capsys, "decode", "photo.jxc", "-o", "more.png", "--crop", "40,60,36,20")
+    assert "not a .jxc file" in fails(capsys, "decode", "photo.png", "-o", "more.png", "--crop", "0,0,1,1")
+    (folder / "empty.jxc").write_bytes(b"")
+    assert "not a .jxc file" in fails(capsys, "decode", "empty.jxc", "-o", "more.png", "--crop", "0,0,1,1")
+    with pytest.raises(SystemExit):
+        main(["decode", "photo.jxc", "--crop", "1,2,3"])
+    assert "'1,2,3' is no rectangle" in capsys.readouterr().err
+
+
+def test_pictures_beyond_the_limit_are_refused(folder, capsys):
+    message = "75 x 101 pixels, more than the limit of 7574 (--max-pixels)"
+    assert message in fails(capsys, "encode", "photo.png", "--max-pixels", 7574)
+    assert main(["encode", "photo.png", "--max-pixels", "7575"]) == 0
 
 
 def test_own_weights_are_needed_again_to_decode(folder, capsys):
