@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Learned image compression: pictures to small files and back.",
         epilog="example: jaxcompress encode photo.png && jaxcompress decode photo.jxc -o decoded.png",
     )
+    parser.set_defaults(owns_process=False)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
@@ -72,12 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             startup.prepare(words)
         args = build_parser().parse_args(words)
         args.words = words  # for commands that record how they were called
+        args.owns_process = argv is None
         return args.run(args) or 0
     except Exception as error:
         if os.environ.get("JAXCOMPRESS_TRACEBACK"):
             raise
         common.warn(common.describe(error))
         return 2
-    except KeyboardInterrupt:
-        print("jaxcompress: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"jaxcompress: {str(error) or 'interrupted'}", file=sys.stderr)
         return 130

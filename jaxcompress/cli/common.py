@@ -3,6 +3,7 @@
 import argparse
 import mmap
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,13 @@ def read_bytes(path: str) -> bytes:
 
 
 def map_bytes(path: str) -> bytes | mmap.mmap:
-    """A file in memory, of which only what is looked at gets read; or standard input, whole."""
+    """A file in memory, of which only what is looked at gets read; or standard input or a pipe, whole."""
     if path == STANDARD:
         return read_bytes(path)
     with open(path, "rb") as file:
-        if not os.fstat(file.fileno()).st_size:  # there is no empty map
-            return b""
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:  # there is no empty map
+            return file.read()
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 

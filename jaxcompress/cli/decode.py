@@ -45,6 +45,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
+    if args.crop is not None and args.layout is not None:
+        raise ValueError("--crop is for .jxc files, and --layout for those of CompressAI; leave one out")
     if folder.is_folder(args.file, args.jobs):
         if args.crop is not None:
             raise ValueError(f"--crop is for single files, and {args.file} is a folder; leave it out")

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -92,8 +93,10 @@ def make_encoder(
     from jaxcompress import zoo
     from jaxcompress.codec import container, read_picture
 
-    Image.MAX_IMAGE_PIXELS = None  # ours is told with what raises it
     limit = container.MAX_PIXELS if args.max_pixels is None else args.max_pixels
+    # Pillow refuses twice as much, in pictures within pictures too, and would warn of less.
+    Image.MAX_IMAGE_PIXELS = limit
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
     named = {"quality": args.quality, "metric": args.metric}
     metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -116,8 +117,11 @@ def run(args: argparse.Namespace, source: str, kind: Kind) -> int:
         if tasks:
             _code(tasks, kind, args.jobs, force=args.force, totals=totals)
     except KeyboardInterrupt:
+        message = f"interrupted: {totals.done} of {len(tasks)} pictures are done; the same command goes on"
+        if not args.owns_process:
+            raise KeyboardInterrupt(message) from None
         # Python would wait for its threads, each with a picture in hand. Files are whole or not there.
-        common.warn(f"interrupted: {totals.done} of {len(tasks)} pictures are done; the same command goes on")
+        common.warn(message)
         sys.stdout.flush()
         os._exit(130)
     for note, count in totals.notes.items():
@@ -152,7 +156,7 @@ class _Found:
 
 def _find(source: Path, target: Path, kind: Kind) -> _Found:
     failed: list[tuple[Path, str]] = []
-    inputs: dict[Path, list[Path]] = {}
+    inputs: dict[str, list[tuple[Path, Path]]] = {}
     without = os.path.realpath(target)
 
     def unreadable(error: OSError) -> None:
@@ -163,12 +167,15 @@ def _find(source: Path, target: Path, kind: Kind) -> _Found:
         below[:] = [name for name in below if os.path.realpath(os.path.join(folder, name)) != without]
         for path in (Path(folder, name) for name in sorted(names)):
             if path.suffix.lower() in kind.suffixes and not path.name.startswith(".") and _may_be_read(path):
-                inputs.setdefault((target / path.relative_to(source)).with_suffix(kind.suffix), []).append(path)
-    tasks = [(paths[0], output) for output, paths in inputs.items() if len(paths) == 1]
-    for output, paths in inputs.items():
-        if len(paths) > 1:
-            all_of_them = " and ".join(path.name for path in paths)
-            failed += [(path, f"{all_of_them} would all become {output}; rename all but one") for path in paths]
+                output = (target / path.relative_to(source)).with_suffix(kind.suffix)
+                # Many file systems take names for equal that differ in case, or in how accents are written.
+                inputs.setdefault(unicodedata.normalize("NFC", str(output)).casefold(), []).append((path, output))
+    tasks = [found[0] for found in inputs.values() if len(found) == 1]
+    for found in inputs.values():
+        if len(found) > 1:
+            all_of_them = " and ".join(path.name for path, _ in found)
+            why = f"{all_of_them} would all become {found[0][1]}; rename all but one"
+            failed += [(path, why) for path, _ in found]
     if not tasks and not failed:
         raise ValueError(f"there is nothing to do in {source}; expected files ending in {' '.join(kind.suffixes)}")
     return _Found(tasks, failed)

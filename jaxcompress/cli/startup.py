@@ -87,14 +87,16 @@ def keep_programs() -> None:
     try:
         folder = (Path(wanted).expanduser() if wanted else _user_cache() / "jaxcompress") / "programs"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # who can write here runs code
-        writable = os.access(folder, os.W_OK)
+        writable = os.access(folder, os.W_OK) and _is_ours_alone(folder)
     except (OSError, RuntimeError):  # the latter where nobody has a home
         writable = False
     if not writable:
         if wanted:
-            common.warn(f"compiled programs are not kept: JAXCOMPRESS_CACHE={wanted} is no folder to write to")
+            common.warn(
+                f"compiled programs are not kept: JAXCOMPRESS_CACHE={wanted} is no folder to write to, or others may "
+                f"write there too"
+            )
         return
-    _remove_abandoned(folder)
     # The user's own values have precedence.
     for name, value in {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
@@ -106,8 +108,16 @@ def keep_programs() -> None:
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }.items():
         os.environ.setdefault(name, value)
+    if os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] != "-1":  # without a limit no times are noted
+        _remove_abandoned(folder)
     # Such as a full disk: JAX compiles, and says so for each program.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether nobody else can put a program there, which this process would run."""
+    status = folder.stat()
+    return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
 
 
 def _user_cache() -> Path:

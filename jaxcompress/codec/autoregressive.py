@@ -62,9 +62,15 @@ class AutoregressiveCoder:
         return self._kernel.encode_batch(ys, hypers, self._tables, order=_name(order), threads=threads)
 
     def decode(
-        self, strings: Sequence[CodedString], hypers: Sequence[np.ndarray], order: SymbolOrder, *, threads: int
+        self,
+        strings: Sequence[CodedString],
+        hypers: Sequence[np.ndarray],
+        order: SymbolOrder,
+        *,
+        threads: int,
+        limit: repair.TimeLimit,
     ) -> list[np.ndarray]:
-        """y_hat `[h, w, M]` of each: the inverse of `encode`.
+        """y_hat `[h, w, M]` of each: the inverse of `encode`, with a limit to the time of searches.
 
         Raises:
             BitstreamError: they are in a format or an order that this model has not.
@@ -85,7 +91,8 @@ class AutoregressiveCoder:
         except coder.StreamError:
             if isinstance(self._kernel, coder.IntegerContextModel):
                 raise
-            return repair.decode_latents(self._kernel, datas, hypers, self._tables, _name(order), threads=threads)
+            how: Any = {"threads": threads, "limit": limit}
+            return repair.decode_latents(self._kernel, datas, hypers, self._tables, _name(order), **how)
 
 
 def _name(order: SymbolOrder) -> Any:

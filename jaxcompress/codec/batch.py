@@ -69,7 +69,7 @@ def _on_devices(function: Callable[[_T], _R], jobs: int) -> Callable[[_T], _R]:
     if devices == [None]:
         return function
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for device in itertools.islice(itertools.cycle(devices), max(jobs, len(devices))):
+    for device in itertools.islice(itertools.cycle(devices[:jobs]), jobs):
         free.put(device)
 
     def call(item: _T) -> _R:

@@ -95,7 +95,7 @@ class Codec:
         if format == "jxc":
             return self._jxc.encode(image, icc_profile, threads)
         if format == "compressai":
-            return self._compress_compressai(image)
+            return self._compress_compressai(image, threads)
         raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
 
     def decompress(
@@ -124,7 +124,7 @@ class Codec:
         if data[:4] == container.MAGIC:
             header, strings = container.unpack(data, max_pixels=max_pixels)
             return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
-        return self._decompress_compressai(data, max_pixels, layout)
+        return self._decompress_compressai(data, max_pixels, layout, threads)
 
     def decompress_crop(
         self,
@@ -164,7 +164,7 @@ class Codec:
             )
         return self._jxc.decode(header, strings, (rows, columns), PROCESSORS)
 
-    def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None) -> np.ndarray:
+    def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None, threads: int) -> np.ndarray:
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
         if len(strings) != 1 + self.model.has_hyperprior:
             raise WeightsMismatchError(
@@ -172,7 +172,7 @@ class Codec:
                 f"{self.weights.architecture}, which makes {1 + self.model.has_hyperprior}"
             )
         top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
-        x_hat = decode_strings(self._networks, strings, header.shape)
+        x_hat = decode_strings(self._networks, strings, header.shape, threads)
         x_hat = x_hat[top : top + header.height, left : left + header.width]
         return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
 
@@ -241,12 +241,12 @@ class Codec:
         """Raises WeightsMismatchError or BitstreamError unless a `.jxc` file was written with these weights."""
         self._jxc.check_header(header)
 
-    def _compress_compressai(self, image: np.ndarray) -> bytes:
+    def _compress_compressai(self, image: np.ndarray, threads: int) -> bytes:
         if image.ndim != 3:
             raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
         height, width = image.shape[:2]
         padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
-        strings, shape = encode_strings(self._networks, PaddedPicture(image, padding))
+        strings, shape = encode_strings(self._networks, PaddedPicture(image, padding), threads)
         metadata = self.weights.metadata
         quality, metric = metadata.get("quality"), metadata.get("metric")
         if not isinstance(quality, int) or not isinstance(metric, str):
@@ -276,7 +276,7 @@ class Codec:
         self.model.check_call(x, training=False, as_coded=False)
         if not len(x):
             raise ValueError(f"x has shape {x.shape}; expected at least one picture")
-        strings, shapes = zip(*(encode_strings(self._networks, picture) for picture in x), strict=True)
+        strings, shapes = zip(*(encode_strings(self._networks, picture, PROCESSORS) for picture in x), strict=True)
         return [list(group) for group in zip(*strings, strict=True)], shapes[0]
 
     def decompress_strings(self, strings: Sequence[Sequence[bytes]], shape: tuple[int, int]) -> np.ndarray:
@@ -302,7 +302,7 @@ class Codec:
         if min(height, width) < 1:
             raise ValueError(f"shape is {tuple(shape)}; expected the positive height and width of the deepest latent")
         pictures = zip(*strings, strict=True)
-        return np.stack([decode_strings(self._networks, picture, (height, width)) for picture in pictures])
+        return np.stack([decode_strings(self._networks, picture, (height, width), PROCESSORS) for picture in pictures])
 
 
 def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:

@@ -19,6 +19,8 @@ from jaxcompress.codec.errors import BitstreamError
 MAGIC = b"\x8aJXC"
 VERSION = 3
 MAX_PIXELS = 2**29
+MIN_CHUNK = 16
+"""Latents along a side of a chunk, at least, unless y has fewer: each chunk costs a run of networks."""
 
 _START = struct.Struct("<4sHI")  # magic, version, header length
 _CODING = struct.Struct("<BBB")  # entropy mode, symbol order, length of the architecture's name
@@ -180,16 +182,16 @@ def unpack(
     if version != VERSION:
         then = "update it" if version > VERSION else "code the picture again"
         raise BitstreamError(f"the file has .jxc version {version}, this program reads version {VERSION}: {then}")
-    checked = header_length if in_part else len(data)
-    if not _START.size + _CRC.size <= checked <= len(data) or not _has_checksum(memoryview(data)[:checked]):
-        what = "header" if in_part else "content"
-        raise BitstreamError(f"the file is damaged or cut off: a CRC-32 does not match its {what}")
+    view = memoryview(data)
+    fits = _START.size + _CRC.size <= header_length <= len(data)
+    if not fits or not _has_checksum(view[:header_length]) or not (in_part or _has_checksum(view)):
+        raise BitstreamError("the file is damaged or cut off: a CRC-32 does not match its content")
     # From here on the file is as somebody wrote it, which is no reason to trust it.
     try:
         header, entries = _unpack_header(bytes(data[: header_length - _CRC.size]))
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise BitstreamError(f"the file's header is malformed: {error}") from error
-    _check(header, max_pixels)
+    _check(header, len(entries), max_pixels)
     total = sum(length for _, length, _ in entries)
     if header_length + total + _CRC.size != len(data):
         raise BitstreamError(
@@ -251,17 +253,25 @@ def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int, i
     return header, entries
 
 
-def _check(header: Header, max_pixels: int) -> None:
+def _check(header: Header, strings: int, max_pixels: int) -> None:
     if not header.width or not header.height:
         raise BitstreamError(f"the file says its picture is {header.width} x {header.height} pixels")
     if header.padded_width * header.padded_height > max_pixels:
         raise BitstreamError(
-            f"the picture has {header.width} x {header.height} pixels, more than the limit of {max_pixels}; "
-            f"pass max_pixels (--max-pixels) to decode it all the same"
+            f"the picture has {header.width} x {header.height} pixels, with padding {header.padded_width} x "
+            f"{header.padded_height}, more than the limit of {max_pixels}; pass max_pixels (--max-pixels) to decode it "
+            f"all the same"
         )
     if header.channels not in (1, 3) or header.bit_depth != 8:
         raise BitstreamError(
             f"the file has {header.channels} channels of {header.bit_depth} bits; this program reads 1 or 3 of 8"
         )
-    if not all(header.chunk_size):
-        raise BitstreamError(f"the file's chunks are {header.chunk_size[0]} x {header.chunk_size[1]} latents")
+    sides = [-(-side // 16) for side in (header.padded_height, header.padded_width)]
+    height, width = header.chunk_size
+    if height < min(sides[0], MIN_CHUNK) or width < min(sides[1], MIN_CHUNK):
+        raise BitstreamError(
+            f"the file's chunks are {height} x {width} latents; expected at least {MIN_CHUNK} each way"
+        )
+    chunks = -(-sides[0] // height) * -(-sides[1] // width)
+    if strings not in (chunks, chunks + 1):  # with z, where there is one
+        raise BitstreamError(f"there are {strings} strings, where the picture has {chunks} chunks")

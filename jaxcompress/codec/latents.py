@@ -1,10 +1,12 @@
 """Latents to strings and back, for every kind of model."""
 
 import functools
+import itertools
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxcompress import coder
@@ -13,7 +15,7 @@ from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.codec.progress import progress_bar
-from jaxcompress.codec.repair import ScaleRepair
+from jaxcompress.codec.repair import ScaleRepair, TimeLimit
 from jaxcompress.codec.strings import decode_symbols, encode_symbols, to_symbols
 from jaxcompress.codec.tiled import WindowSizes
 from jaxcompress.codec.windows import Area, Size, intersect, tiles
@@ -62,6 +64,7 @@ class LatentCoder:
     ):
         self._has_hyperprior = model.has_hyperprior
         self._channels = weights.m
+        self._in_windows = windows is not None
         self._progress = progress
         self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
         self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
@@ -104,8 +107,9 @@ class LatentCoder:
         z_symbols = to_symbols(np.rint(z - self._medians))
         strings = [self._encode_channels(z_symbols, **how)]
         with progress_bar("coding", len(areas), show=self._progress) as bar:
+            parameters = self._parameters(z_symbols, areas)
             for group in _groups(areas, threads):
-                hypers = [self._hyperprior(z_symbols, area) for area in group]
+                hypers = list(itertools.islice(parameters, len(group)))
                 ys = [y[area] for area in group]
                 coded = (self._encode_autoregressive if self._autoregressive else self._encode_parallel)(
                     ys, hypers, **how
@@ -165,6 +169,13 @@ class LatentCoder:
         """
         return self._decode_channels(string, (shape[0] // 4, shape[1] // 4, len(self._medians)), threads)
 
+    def _parameters(self, z_symbols: np.ndarray, areas: Sequence[Area]) -> Iterator[Any]:
+        """What z tells of each area, computed when its turn comes; or at once, if h_s runs on whole pictures alone."""
+        if self._in_windows:
+            return (self._hyperprior(z_symbols, area) for area in areas)
+        whole = self._hyperprior(z_symbols, (slice(0, 4 * z_symbols.shape[0]), slice(0, 4 * z_symbols.shape[1])))
+        return (jax.tree.map(lambda a, area=area: a[area], whole) for area in areas)
+
     def _decode_y(
         self,
         wanted: Sequence[tuple[Area, CodedString]],
@@ -175,17 +186,18 @@ class LatentCoder:
         done: Callable[[int], Any],
     ) -> None:
         """Decodes chunks of y into their places."""
-        repair = None
+        repair, limit = None, TimeLimit()
         if isinstance(self._hyperprior, FloatHyperprior) and not self._autoregressive:
             compute_scales = functools.partial(self._hyperprior.scales, z_symbols)
             repair = ScaleRepair(compute_scales, self._scale_table, self._gaussian_tables)
+        parameters = self._parameters(z_symbols, [area for area, _ in wanted])
         for group in _groups(wanted, threads):
-            hypers = [self._hyperprior(z_symbols, area) for area, _ in group]
+            hypers = list(itertools.islice(parameters, len(group)))
             for (_, string), hyper in zip(group, hypers, strict=True):
                 _check(string, self._hyperprior.checksum(hyper))
             if self._autoregressive:
                 strings = [string for _, string in group]
-                found = self._autoregressive.decode(strings, hypers, order, threads=threads)
+                found = self._autoregressive.decode(strings, hypers, order, threads=threads, limit=limit)
             else:
                 found = [
                     self._decode_parallel(area, string, hyper, repair, threads)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxcompress.codec import stages
-from jaxcompress.codec.tiled import TiledNetwork, WindowSizes
+from jaxcompress.codec.tiled import Signal, TiledNetwork, WindowSizes
 from jaxcompress.codec.windows import Area, coarsen, within
 from jaxcompress.integer import IntegerEvaluator, IntegerNetworks
 from jaxcompress.models import CompressionModel
@@ -80,8 +80,20 @@ class FloatHyperprior:
         """The scales `[rows, columns, M]` that the indexes of an area come from."""
         return _run(self._scales, self._z_hat(z_symbols), area)
 
-    def _z_hat(self, z_symbols: np.ndarray) -> np.ndarray:
-        return z_symbols.astype(np.float32) + self._medians
+    def _z_hat(self, z_symbols: np.ndarray) -> "_ZHat":
+        return _ZHat(z_symbols, self._medians)
+
+
+class _ZHat:
+    """z_hat, made of the symbols where it is looked at."""
+
+    def __init__(self, symbols: np.ndarray, medians: np.ndarray):
+        self.shape = symbols.shape
+        self._symbols = symbols
+        self._medians = medians
+
+    def __getitem__(self, area: Area) -> np.ndarray:
+        return self._symbols[area].astype(np.float32) + self._medians
 
 
 class IntegerHyperprior:
@@ -113,7 +125,7 @@ class IntegerHyperprior:
         return found if means is None else zlib.crc32((means * 64).astype("<i4").tobytes(), found)
 
 
-def _run(network: TiledNetwork, z: np.ndarray, area: Area) -> Any:
+def _run(network: TiledNetwork, z: Signal, area: Area) -> Any:
     """What h_s makes of z in an area of latents, which may end between two."""
     cells = coarsen(area, _HYPER_LATENT)
     place = within(area, (cells[0].start * _HYPER_LATENT, cells[1].start * _HYPER_LATENT))

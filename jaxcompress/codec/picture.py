@@ -57,6 +57,10 @@ class Picture:
 _ROWS = 256
 
 
+class _TooLargeError(ValueError):
+    pass
+
+
 def read_picture(
     source: str | Path | BinaryIO,
     *,
@@ -82,14 +86,15 @@ def read_picture(
     try:
         with Image.open(source) as image:
             if max_pixels is not None and image.width * image.height > max_pixels:
-                raise ValueError(
-                    f"it has {image.width} x {image.height} pixels, more than the limit of {max_pixels} (--max-pixels)"
+                raise _TooLargeError(
+                    f"{name} has {image.width} x {image.height} pixels, more than the limit of {max_pixels} "
+                    f"(--max-pixels)"
                 )
             image.load()
             icc_profile = image.info.get("icc_profile") or b""
             ImageOps.exif_transpose(image, in_place=True)
             pixels = _pixels(image, background)
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
+    except (FileNotFoundError, PermissionError, IsADirectoryError, _TooLargeError):
         raise
     except Exception as error:  # Pillow's readers raise many kinds for damaged files
         reason = "its format is not known" if isinstance(error, UnidentifiedImageError) else error

@@ -75,6 +75,13 @@ class ScaleRepair:
         return found.symbols
 
 
+class TimeLimit:
+    """What the searches in one autoregressive picture may still take."""
+
+    def __init__(self) -> None:
+        self.seconds = MAX_SECONDS_AUTOREGRESSIVE
+
+
 def decode_latents(
     kernel: coder.ContextModel,
     strings: Sequence[bytes],
@@ -83,8 +90,9 @@ def decode_latents(
     order: Literal["raster", "wavefront"],
     *,
     threads: int,
+    limit: TimeLimit,
 ) -> list[np.ndarray]:
-    """Decodes the strings of one autoregressive picture, of which some do not decode as they are.
+    """Decodes strings of one autoregressive picture, of which some do not decode as they are.
 
     Args:
         kernel: the model.
@@ -93,6 +101,7 @@ def decode_latents(
         tables: of the coder.
         order: of the symbols.
         threads: how many may work at most.
+        limit: of the picture; what this takes is taken off.
 
     Returns:
         y_hat `[h, w, M]` of each.
@@ -100,11 +109,13 @@ def decode_latents(
     Raises:
         StreamError: one does not decode, whatever side the nearest scales take, or not in time.
     """
-    end = time.perf_counter() + MAX_SECONDS_AUTOREGRESSIVE
     latents = []
     for data, hyper in zip(strings, hypers, strict=True):
-        seconds = max(0.0, end - time.perf_counter())
-        found = kernel.decode_repaired(data, hyper, tables, order=order, threads=threads, max_seconds=seconds)
+        began = time.perf_counter()
+        try:
+            found = kernel.decode_repaired(data, hyper, tables, order=order, threads=threads, max_seconds=limit.seconds)
+        finally:
+            limit.seconds = max(0.0, limit.seconds - (time.perf_counter() - began))
         if found.tries:
             _log(len(found.flipped), found.y_hat.size, found.tries)
         latents.append(found.y_hat)

@@ -1,6 +1,7 @@
 """The variables that a codec's networks compute with."""
 
 import functools
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,17 +30,20 @@ class Variables:
     def __init__(self, model: CompressionModel, params: Mapping[str, Any], *, winograd: bool | None = None):
         self._model = model
         self._params = params
-        self._winograd = jax.default_backend() == "cpu" if winograd is None else winograd
         self.plain: Tree = {"params": jax.device_put(dict(params))}
+        (platform,) = {device.platform for device in jax.tree.leaves(self.plain)[0].devices()}
+        self._winograd = platform == "cpu" if winograd is None else winograd
+        self._made: dict[str, Tree] = {}
+        self._lock = threading.Lock()
 
     # Made when first asked for: they are several times as large as the kernels, and most processes need one of both.
 
-    @functools.cached_property
+    @property
     def analysis(self) -> Tree:
         """For g_a; h_a finds its own, plain."""
         return self._prepared("analysis", (1, self._model.stride, self._model.stride, 3))
 
-    @functools.cached_property
+    @property
     def synthesis(self) -> Tree:
         """For g_s. No stage that decides bits may compute with prepared kernels: they are for these two alone."""
         side = self._model.stride // 16
@@ -48,8 +52,11 @@ class Variables:
     def _prepared(self, stage: str, shape: tuple[int, ...]) -> Tree:
         if not self._winograd:
             return self.plain
-        prepared = prepare(self._model, self._params, stage, shape)
-        return self.plain | ({"prepared": jax.device_put(prepared)} if prepared else {})
+        with self._lock:
+            if stage not in self._made:
+                prepared = prepare(self._model, self._params, stage, shape)
+                self._made[stage] = self.plain | ({"prepared": jax.device_put(prepared)} if prepared else {})
+            return self._made[stage]
 
 
 def prepare(model: CompressionModel, params: Mapping[str, Any], stage: str, shape: tuple[int, ...]) -> Tree:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from jaxcompress.codec import repair, stages
+from jaxcompress.codec import container, jxc, repair, stages
 
 
 @pytest.fixture
@@ -27,3 +27,14 @@ def flip_scales() -> Callable[[pytest.MonkeyPatch, list[int]], None]:
         patch.setattr(stages, "side_information", flipped)
 
     return flip
+
+
+@pytest.fixture
+def small_chunks(monkeypatch) -> Callable[[int], None]:
+    """A function after which files are written, and read, in chunks of so few latents each way."""
+
+    def cut(side: int) -> None:
+        monkeypatch.setattr(jxc, "_CHUNK", side)
+        monkeypatch.setattr(container, "MIN_CHUNK", 1)
+
+    return cut

@@ -70,10 +70,10 @@ def test_grey_pictures_stay_grey(codec, photo):
 
 
 @pytest.mark.parametrize("architecture", ["bmshj2018-factorized", "mbt2018-mean", "mbt2018"])
-def test_chunks_of_a_large_picture_cover_it(architecture, golden_of, photo, monkeypatch):
+def test_chunks_of_a_large_picture_cover_it(architecture, golden_of, photo, monkeypatch, small_chunks):
     codec = golden_of(architecture).codec
     whole = codec.decompress(codec.compress(photo))
-    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 3)
+    small_chunks(3)
     data = codec.compress(photo)
     assert len(container.unpack(data)[1]) > 4
     decoded = codec.decompress(data)
@@ -197,8 +197,8 @@ def test_parts_of_a_custom_model_count_as_deciding(golden_of):
     ("change", "message"),
     [
         ({"padding": (12, 15, 26, 27)}, "does not fit"),
-        ({"chunk_size": (1, 1)}, "2 strings, where the picture and its chunks make 65"),
-        ({"width": 30000, "padding": (13, 14, 8, 8)}, "strings, where|do not decode|does not fit"),
+        ({"chunk_size": (1, 1)}, "chunks are 1 x 1 latents; expected at least 16 each way"),
+        ({"width": 30000, "padding": (13, 14, 8, 8)}, "strings, where|do not decode|does not fit|expected at least 16"),
         ({"architecture": "mbt2018"}, "other weights"),
         ({"n": 23}, "other weights"),
     ],
@@ -209,10 +209,10 @@ def test_header_fields_are_checked_against_the_weights(codec, photo, change, mes
         codec.decompress(container.pack(dataclasses.replace(header, **change), strings))
 
 
-def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch):
+def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch, small_chunks):
     how = {"order": container.SymbolOrder.RASTER, "threads": 1}
     whole = codec._latents.decode(container.unpack(codec.compress(photo))[1], (8, 8), (8, 8), **how)
-    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 5)
+    small_chunks(5)
     z, first, second, *_ = container.unpack(codec.compress(photo))[1]
     latents = codec._latents
     z_symbols = latents.decode_z(z, (8, 8), threads=1)

@@ -89,6 +89,11 @@ def test_every_truncation_and_extension_is_found():
         ({"channels": 4}, "4 channels"),
         ({"bit_depth": 16}, "of 16 bits"),
         ({"chunk_size": (0, 8)}, "chunks are 0 x 8"),
+        ({"chunk_size": (8, 7)}, "chunks are 8 x 7 latents; expected at least 16"),
+        (
+            {"width": 2**24, "height": 1, "padding": (0, 0, 0, 0), "chunk_size": (1, 16)},
+            "2 strings, where the picture has 65536",
+        ),
     ],
 )
 def test_fields_that_make_no_picture_are_refused(change, message):
@@ -111,6 +116,26 @@ def test_what_a_newer_version_may_write_is_refused(offset, value, message):
     data[offset] = value
     with pytest.raises(BitstreamError, match=message):
         container.unpack(resealed(bytes(data)))
+
+
+def test_the_header_has_a_checksum_of_its_own():
+    data = bytearray(FILE)
+    data[95] ^= 1
+    for in_part in (False, True):
+        with pytest.raises(BitstreamError, match="CRC-32"):
+            container.unpack(sealed(bytes(data[:-4])), in_part=in_part)
+
+
+def test_a_part_is_read_whatever_the_rest_is():
+    damaged = FILE[:-6] + bytes(6)
+    with pytest.raises(BitstreamError, match="CRC-32"):
+        container.unpack(damaged)
+    header, (first, second) = container.unpack(damaged, in_part=True)
+    assert (header, first) == (HEADER, STRINGS[0])
+    assert isinstance(first.data, memoryview)
+    assert second.checksum == STRINGS[1].checksum
+    with pytest.raises(BitstreamError, match="strings should take 5 bytes; 4 are there"):
+        container.unpack(FILE[:-1], in_part=True)
 
 
 def test_the_limit_on_pixels_counts_the_padding():

@@ -104,9 +104,9 @@ def test_files_are_integer_and_decode(codecs, photo, cut):
         assert metrics.psnr(decoded, picture) > 12  # small, briefly trained networks
 
 
-def test_threads_change_nothing(codecs, photo, monkeypatch):
+def test_threads_change_nothing(codecs, photo, monkeypatch, small_chunks):
     codec, _ = codecs
-    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 3)
+    small_chunks(3)
     monkeypatch.setattr("jaxcompress.codec.strings.LANES_FROM", 128)
     data = [codec.compress(photo, threads=threads) for threads in (1, 2)]
     assert data[0] == data[1]

@@ -51,10 +51,10 @@ def test_compressai_s_string_with_a_scale_next_to_a_threshold_decodes(
     assert np.abs(difference).max() < 0.51  # the recorded picture is rounded
 
 
-def test_every_chunk_is_repaired(golden_of, flip_scales, photo, monkeypatch, caplog):
+def test_every_chunk_is_repaired(golden_of, flip_scales, photo, monkeypatch, caplog, small_chunks):
     codec = golden_of("mbt2018-mean").codec
     expected = codec.decompress(codec.compress(photo))
-    monkeypatch.setattr("jaxcompress.codec.jxc._CHUNK", 3)
+    small_chunks(3)
     with monkeypatch.context() as patch:
         flip_scales(patch, [0, 1, 2])
         data = codec.compress(photo)

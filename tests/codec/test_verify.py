@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxcompress import Codec, coder
-from jaxcompress.codec import jxc, strings
+from jaxcompress.codec import strings
 from jaxcompress.codec.drawn import draw_symbols
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.verify import verify
@@ -132,10 +132,10 @@ def test_lanes_of_another_instruction_set_are_found(codec_of, photo, monkeypatch
     assert different(report) == {"coding, portable, 1 thread, lanes", "coding, portable, 2 threads, lanes"}
 
 
-def test_chunks_are_equal_and_change_the_hash(codec_of, photo, monkeypatch):
+def test_chunks_are_equal_and_change_the_hash(codec_of, photo, small_chunks):
     codec = codec_of("mbt2018")
     whole = verify(codec, [("a", image_file(photo))], threads=[2])
-    monkeypatch.setattr(jxc, "_CHUNK", 4)
+    small_chunks(4)
     report = verify(codec, [("a", image_file(photo)), ("a.jxc", codec.compress(photo))], threads=[2])
     assert different(report) == set()
     assert report.hash != whole.hash

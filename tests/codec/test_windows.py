@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxcompress import Codec, coder
-from jaxcompress.codec import BitstreamError, container, stages
+from jaxcompress.codec import BitstreamError, container, latents, stages
 from jaxcompress.codec.model_windows import ModelWindows, windows_of
 from jaxcompress.codec.tiled import TiledNetwork, WindowSizes
 from jaxcompress.codec.windows import cover, tiles
@@ -295,11 +295,36 @@ def test_rectangles_outside_are_told(codec, large, rectangle):
 
 
 def test_chunks_are_decoded_in_groups(codec, large, monkeypatch):
-    # Memory does not grow with the picture: no more than a group's parameters are alive at a time.
+    # Memory does not grow with the picture: no more than a group's parameters are computed before they are used.
     data = codec.compress(large)
-    monkeypatch.setattr("jaxcompress.codec.latents._CHUNKS_PER_THREAD", 1)
+    sizes = []
+    groups = latents._groups
+    monkeypatch.setattr(latents, "_CHUNKS_PER_THREAD", 1)
+    monkeypatch.setattr(latents, "_groups", lambda *args: (sizes.append(len(g)) or g for g in groups(*args)))
     assert codec.compress(large, threads=1) == data
     np.testing.assert_array_equal(codec.decompress(data, threads=1), codec.decompress_crop(data, 0, 0, 1300, 1100))
+    assert sizes[:8] == [1] * 8
+
+
+def test_hyper_networks_without_windows_run_once_for_all_chunks(golden_of, large, monkeypatch):
+    class OtherParameters(MeanScaleHyperprior):
+        def gaussian_parameters(self, hyper):
+            return super().gaussian_parameters(hyper)
+
+    weights = golden_of("mbt2018-mean").weights
+    codec = Codec(weights, model=OtherParameters(n=weights.n, m=weights.m))
+    shapes = []
+    side_information = stages.side_information
+
+    def count(model, scale_table, variables, z_hat, size):
+        shapes.append(z_hat.shape[1:3])
+        return side_information(model, scale_table, variables, z_hat, size)
+
+    monkeypatch.setattr(stages, "side_information", count)
+    data = codec.compress(large)
+    assert len(container.unpack(data)[1]) == 5
+    np.testing.assert_array_equal(codec.decompress_crop(data, 1000, 5, 99, 50), codec.decompress(data)[5:55, 1000:1099])
+    assert shapes == [(18, 21)] * 3
 
 
 def test_chunks_that_do_not_decode_are_told_whichever_it_is(codec, large):
