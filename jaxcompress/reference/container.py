@@ -173,8 +173,8 @@ def _check_values(file: File) -> None:
         raise ValueError(f"the picture has {pixels} pixels, padding included; at most {MAX_PIXELS} are decoded")
 
     _expect("number of strings", len(file.strings), (model.has_hyperprior + len(file.chunks),))
-    for string in file.strings:
-        _expect("stream format", string.stream_format, (0,) if model.is_autoregressive else (0, 1))
+    for i, string in enumerate(file.strings):
+        _expect("stream format", string.stream_format, (0,) if model.is_autoregressive and i > 0 else (0, 1))
 
 
 def _expect(what: str, value: int, allowed: tuple[int, ...]) -> None:

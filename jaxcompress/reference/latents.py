@@ -37,7 +37,7 @@ def decode_strings(file: File, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     rows = read_rows(arrays, "gaussian_conditional")
     decode_chunk = _decode_with_context if file.architecture.is_autoregressive else _decode_gaussian
 
-    y_hat = np.zeros((*file.latent_shape, file.m), np.float32)
+    y_hat = _empty_latents(file, networks.channels)
     for string, chunk in zip(strings, file.chunks, strict=True):
         symbols, means = decode_chunk(string, hyper[chunk], networks, rows, file.symbol_order)
         y_hat[chunk] = symbols.astype(np.float32) + (means / 64).astype(np.float32)
@@ -48,10 +48,16 @@ def _decode_factorized(file: File, arrays: Mapping[str, np.ndarray]) -> np.ndarr
     """Without side information: a table and a median for each channel."""
     rows = read_rows(arrays, "entropy_bottleneck")
     medians = arrays["params/entropy_bottleneck/quantiles"][:, 0, 1]
-    y_hat = np.zeros((*file.latent_shape, file.m), np.float32)
+    y_hat = _empty_latents(file, len(rows))
     for string, chunk in zip(file.strings, file.chunks, strict=True):
         y_hat[chunk] = _decode_channels(string, y_hat[chunk].shape[:2], rows).astype(np.float32) + medians
     return y_hat
+
+
+def _empty_latents(file: File, channels: int) -> np.ndarray:
+    if file.m != channels:
+        raise ValueError(f"the file has latents of {file.m} channels; the weights have {channels}")
+    return np.zeros((*file.latent_shape, channels), np.float32)
 
 
 def _decode_channels(string: String, shape: tuple[int, int], rows: list[Row]) -> np.ndarray:
@@ -109,5 +115,5 @@ def _decode_string(string: String, rows: list[Row]) -> list[int]:
 def _check_crc(string: String, parameters: bytes = b"") -> None:
     """Compares the checksum of a string, which goes on from that of the parameters it was coded with."""
     if zlib.crc32(string.data, zlib.crc32(parameters)) != string.checksum:
-        why = "it is damaged, or the integer networks were not computed as by its writer" if parameters else "it is damaged"
-        raise ValueError(f"the checksum of a string is wrong: {why}")
+        why = ", or the integer networks were not computed as by its writer" if parameters else ""
+        raise ValueError(f"the checksum of a string is wrong: it is damaged{why}")

@@ -12,7 +12,7 @@ from jaxcompress import Codec, coder, reference
 from jaxcompress.codec import container, jxc, strings
 from jaxcompress.models import ARCHITECTURES
 from jaxcompress.reference.lanes import decode_lanes
-from jaxcompress.reference.latents import _positions
+from jaxcompress.reference.latents import _positions, decode_strings
 from jaxcompress.reference.rans import decode_rans
 from jaxcompress.reference.tables import Row
 
@@ -74,7 +74,8 @@ def test_latents_are_equal_and_pixels_within_one(architecture, codec_of, picture
 
 def test_lanes_of_several_parts_decode(codec_of, picture, monkeypatch):
     monkeypatch.setattr(strings, "LANES_FROM", 1)
-    monkeypatch.setattr(strings, "PART_BYTES", 64)
+    monkeypatch.setattr(strings, "PART_SYMBOLS", 100)
+    monkeypatch.setattr(strings, "PART_BYTES", 8)
     codec, path = codec_of("mbt2018-mean")
     file = check(codec, path, picture)
     assert [string.stream_format for string in file.strings] == [1, 1]
@@ -190,8 +191,6 @@ def test_parameters_are_checked_before_y_is_decoded(codec_of, picture):
     arrays["integer/hyper_synthesis/2/bias"] = arrays["integer/hyper_synthesis/2/bias"] + 1000
     with pytest.raises(ValueError, match="bits fingerprint"):
         reference.decode_latents(data, arrays)
-    from jaxcompress.reference.latents import decode_strings
-
     with pytest.raises(ValueError, match="networks were not computed"):
         decode_strings(file, arrays)
 
@@ -213,4 +212,6 @@ def test_tables_of_floating_point_networks_are_refused(golden_of, tmp_path, pict
 
 def test_it_needs_numpy_and_safetensors_alone():
     code = "import sys, jaxcompress.reference; print([m for m in ('jax', 'flax', 'jaxcompress.coder') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    )
