@@ -1,6 +1,7 @@
 """Coding tables: which part of the range of 2^16 a symbol has."""
 
 import bisect
+import itertools
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Row:
     """
 
     def __init__(self, cumulative: list[int], offset: int):
-        steps = all(low < high for low, high in zip(cumulative, cumulative[1:], strict=False))
+        steps = all(low < high for low, high in itertools.pairwise(cumulative))
         if len(cumulative) < 2 or cumulative[0] != 0 or cumulative[-1] != 2**16 or not steps:
             raise ValueError(f"a coding table does not rise from 0 to 65536: {cumulative[:4]}...")
         self.cumulative, self.offset = cumulative, offset
