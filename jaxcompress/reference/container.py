@@ -82,14 +82,14 @@ class _Reader:
     def __init__(self, data: bytes):
         self._data, self._at = data, 0
 
-    def bytes(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
         self._at += count
         if self._at > len(self._data):
             raise ValueError(f"the header ends after {len(self._data)} bytes, in the middle of a field")
         return self._data[self._at - count : self._at]
 
     def numbers(self, layout: str) -> tuple[int, ...]:
-        return struct.unpack(f"<{layout}", self.bytes(struct.calcsize(f"<{layout}")))
+        return struct.unpack(f"<{layout}", self.take(struct.calcsize(f"<{layout}")))
 
     def number(self, layout: str) -> int:
         return self.numbers(layout)[0]
@@ -130,18 +130,19 @@ def _check_crc(data: bytes, what: str) -> None:
 def _read_fields(header: bytes, body: bytes) -> File:
     fields = _Reader(header)
     entropy_mode, symbol_order = fields.numbers("BB")
-    name = fields.bytes(fields.number("B")).decode("ascii", errors="replace")
+    name = fields.take(fields.number("B")).decode("ascii", errors="replace")
     n, m = fields.numbers("HH")
     width, height = fields.numbers("II")
     channels, bit_depth = fields.numbers("BB")
     padding = Padding(*fields.numbers("HHHH"))
-    bits, synthesis = fields.bytes(8).hex(), fields.bytes(8).hex()
-    icc_profile = fields.bytes(fields.number("I"))
+    bits, synthesis = fields.take(8).hex(), fields.take(8).hex()
+    icc_profile = fields.take(fields.number("I"))
     chunk_height, chunk_width = fields.numbers("HH")
     entries = [fields.numbers("BII") for _ in range(fields.number("I"))]
     fields.finish()
 
-    strings, at = [], 0
+    strings: list[String] = []
+    at = 0
     for stream_format, length, checksum in entries:
         strings.append(String(stream_format, checksum, body[at : at + length]))
         at += length

@@ -74,7 +74,7 @@ class Networks:
         self.thresholds = arrays["thresholds"]
         self.hyper_synthesis = _read_layers(arrays, "hyper_synthesis")
         self.context = _read_layers(arrays, "context")
-        self.latent_shifts = arrays["latent_shifts"].astype(np.int64) if self.context else None
+        self.latent_shifts = arrays.get("latent_shifts", np.zeros(0)).astype(np.int64)
 
     def run_hyper_synthesis(self, symbols: np.ndarray) -> np.ndarray:
         """Its last layer's outputs `[4 h, 4 w, ...]`, for symbols of z `[h, w, N]`."""
@@ -114,11 +114,13 @@ def _round(x: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def _read_layers(arrays: Mapping[str, np.ndarray], part: str) -> list[Layer]:
-    layers = []
+    layers: list[Layer] = []
     for i in itertools.count():
         if f"{part}/{i}/kernel" not in arrays:
             return layers
-        named = {name: arrays.get(f"{part}/{i}/{name}") for name in ("kernel", "bias", "shift", "tap_bias", "form")}
-        factor, activation, low, high = named.pop("form").tolist()
-        numbers = {name: None if array is None else array.astype(np.int64) for name, array in named.items()}
-        layers.append(Layer(**numbers, factor=factor, activation=_ACTIVATIONS[activation], input_range=(low, high)))
+        kernel, bias, shift = (arrays[f"{part}/{i}/{name}"].astype(np.int64) for name in ("kernel", "bias", "shift"))
+        tap_bias = arrays.get(f"{part}/{i}/tap_bias")
+        factor, activation, low, high = arrays[f"{part}/{i}/form"].tolist()
+        if tap_bias is not None:
+            tap_bias = tap_bias.astype(np.int64)
+        layers.append(Layer(kernel, bias, shift, factor, _ACTIVATIONS[activation], (low, high), tap_bias))

@@ -28,7 +28,8 @@ def decode_lanes(data: bytes, rows: Sequence[Row]) -> list[int]:
     if sum(sizes) > len(words):
         raise ValueError(f"the parts of a stream of lanes have {sum(sizes)} words; there are {len(words)}")
 
-    values, at = [], 0
+    values: list[int] = []
+    at = 0
     for part, size in enumerate([*sizes, len(words) - sum(sizes)]):
         first, last = (len(rows) * p // parts for p in (part, part + 1))
         values += _decode_part(words[at : at + size], rows[first:last], lanes)

@@ -1,7 +1,7 @@
 """From the strings of a file to the latents."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -101,11 +101,11 @@ def _decode_with_context(
     return symbols, means
 
 
-def _positions(height: int, width: int, size: int, order: int) -> Iterator[tuple[int, int]]:
+def _positions(height: int, width: int, size: int, order: int) -> list[tuple[int, int]]:
     """Rows and columns in raster order (0) or in wavefronts (1), for a context of `size` x `size`."""
-    positions = np.ndindex(height, width)
+    positions = [(row, column) for row in range(height) for column in range(width)]
     slope = (size + 1) // 2
-    return iter(sorted(positions, key=lambda p: (p[1] + slope * p[0], p[0])) if order == 1 else positions)
+    return sorted(positions, key=lambda p: (p[1] + slope * p[0], p[0])) if order == 1 else positions
 
 
 def _decode_string(string: String, rows: list[Row]) -> list[int]:

@@ -139,10 +139,10 @@ def test_changed_streams_are_refused_where_the_coder_refuses_them(lanes, size):
 
 
 def test_wavefronts_go_by_column_and_three_times_the_row():
-    assert list(_positions(2, 5, 5, 1)) == [
+    assert _positions(2, 5, 5, 1) == [
         (0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (0, 4), (1, 1), (1, 2), (1, 3), (1, 4),
     ]  # fmt: skip
-    assert list(_positions(2, 2, 5, 0)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert _positions(2, 2, 5, 0) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def with_checksums(data, place, value):
