@@ -8,7 +8,8 @@ The public surface, loaded on first use so that `import jaxcompress` stays cheap
 
 Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `integer` (entropy
 parameters in exact arithmetic), `models`, `codec` (bitstreams and files), `convert` (PyTorch checkpoints), `metrics`,
-`train`, `evaluate` (rate-distortion curves and reports), `zoo` (bundled weights), `coder` (the C++ entropy coder).
+`train`, `evaluate` (rate-distortion curves and reports), `zoo` (bundled weights), `coder` (the C++ entropy coder),
+`reference` (a decoder of files in plain Python, for reading).
 Conventions are stated in `jaxcompress.ops`.
 """
 
@@ -16,7 +17,21 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxcompress import codec, coder, convert, entropy, evaluate, integer, layers, metrics, models, ops, train, zoo
+    from jaxcompress import (
+        codec,
+        coder,
+        convert,
+        entropy,
+        evaluate,
+        integer,
+        layers,
+        metrics,
+        models,
+        ops,
+        reference,
+        train,
+        zoo,
+    )
     from jaxcompress.codec import Codec
     from jaxcompress.models import create
     from jaxcompress.weights import Weights, load
@@ -38,6 +53,7 @@ __all__ = [
     "metrics",
     "models",
     "ops",
+    "reference",
     "train",
     "zoo",
 ]
