@@ -1,7 +1,6 @@
 """The networks that choose tables and means, in exact integers: `docs/integer.md`."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -115,12 +114,12 @@ def _round(x: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 def _read_layers(arrays: Mapping[str, np.ndarray], part: str) -> list[Layer]:
     layers: list[Layer] = []
-    for i in itertools.count():
-        if f"{part}/{i}/kernel" not in arrays:
-            return layers
+    while f"{part}/{len(layers)}/kernel" in arrays:
+        i = len(layers)
         kernel, bias, shift = (arrays[f"{part}/{i}/{name}"].astype(np.int64) for name in ("kernel", "bias", "shift"))
         tap_bias = arrays.get(f"{part}/{i}/tap_bias")
         factor, activation, low, high = arrays[f"{part}/{i}/form"].tolist()
         if tap_bias is not None:
             tap_bias = tap_bias.astype(np.int64)
         layers.append(Layer(kernel, bias, shift, factor, _ACTIVATIONS[activation], (low, high), tap_bias))
+    return layers

@@ -75,8 +75,8 @@ def _decode_gaussian(
     parameters = indexes.astype(np.uint8).tobytes() + (b"" if means is None else means.astype("<i4").tobytes())
     _check_crc(string, parameters)
     height, width, channels = indexes.shape
-    symbols = _decode_string(string, [rows[i] for i in indexes.transpose(2, 0, 1).ravel()])
-    symbols = np.array(symbols).reshape(channels, height, width).transpose(1, 2, 0)
+    found = _decode_string(string, [rows[i] for i in indexes.transpose(2, 0, 1).ravel()])
+    symbols = np.array(found).reshape(channels, height, width).transpose(1, 2, 0)
     return symbols, np.zeros_like(symbols) if means is None else means
 
 
@@ -93,7 +93,8 @@ def _decode_with_context(
     seen = np.zeros((height + size - 1, width + size - 1, networks.channels), np.int64)  # with a frame of zeros
     for row, column in _positions(height, width, size, order):
         outputs = networks.run_context(seen[row : row + size, column : column + size], side[row, column])
-        indexes, means[row, column] = networks.indexes_and_means(outputs)
+        indexes, found = networks.indexes_and_means(outputs)
+        means[row, column] = 0 if found is None else found
         symbols[row, column] = [decoder.symbol(rows[i]) for i in indexes]
         latents = 64 * symbols[row, column] + means[row, column]
         seen[row + size // 2, column + size // 2] = networks.shift_latents(latents)

@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Row:
         return self.offset + (-(raw + 1) // 2 if raw % 2 else self.escape + raw // 2)
 
 
-def read_rows(arrays: dict[str, np.ndarray], part: str) -> list[Row]:
+def read_rows(arrays: Mapping[str, np.ndarray], part: str) -> list[Row]:
     """The tables "entropy_bottleneck" (one for each channel) or "gaussian_conditional" (one for each scale)."""
     cdf, lengths, offsets = (arrays[f"tables/{part}/{name}"] for name in ("cdf", "cdf_length", "offset"))
     return [
