@@ -49,7 +49,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif fault == "hang":
             self.wfile.write(data[start : start + 1000])
             self.wfile.flush()
-            server.released.wait(10)
+            server.released.wait(60)
         else:
             self.wfile.write(data[start:])
 

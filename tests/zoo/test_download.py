@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import re
 import ssl
 import subprocess
 
@@ -97,7 +96,7 @@ def test_a_server_that_never_finishes_is_given_up(server, fetch, tmp_path):
 
 
 def test_a_silent_server_counts_as_broken(server, fetch, monkeypatch):
-    monkeypatch.setattr(module, "_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(module, "_TIMEOUT_SECONDS", 2)
     server.faults += ["hang"]
     fetch()
     assert len(server.requests) == 2
@@ -141,7 +140,7 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once(server, tmp_path):
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 -keyout {key}"
     )
     try:
-        subprocess.run([*command.split(), "-out", certificate], check=True, capture_output=True)
+        subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("there is no openssl to make a certificate with")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -150,7 +149,7 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once(server, tmp_path):
     server.handle_error = lambda *_: None  # what the server thinks of it
     address = server.address.replace("http:", "https:")
     with pytest.raises(
-        ConnectionError, match=re.escape(f"certificate of 127.0.0.1:{server.server_port} is not trusted")
+        ConnectionError, match=f"certificate of 127.0.0.1:{server.server_port} is not trusted"
     ):
         download(f"{address}/file", tmp_path / "file", sha256=HASH)
 
