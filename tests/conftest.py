@@ -25,7 +25,7 @@ GOLDEN = Path(os.environ.get("JAXCOMPRESS_GOLDEN") or Path(__file__).parent / "g
 # Programs that tests start leave nothing in the home of whoever runs them.
 os.environ["JAXCOMPRESS_CACHE"] = "off"
 # And find no weights there.
-os.environ["JAXCOMPRESS_HOME"] = os.path.join(tempfile.gettempdir(), "jaxcompress-tests-without-a-home")
+os.environ["JAXCOMPRESS_HOME"] = os.devnull
 
 
 class GoldenCase:

@@ -83,8 +83,7 @@ class Server(http.server.ThreadingHTTPServer):
 def server(monkeypatch):
     """One without faults yet, and a client that is quick to try again."""
     monkeypatch.setattr(download, "_PAUSE_SECONDS", 0)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
