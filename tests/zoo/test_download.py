@@ -148,9 +148,7 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once(server, tmp_path):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *_: None  # what the server thinks of it
     address = server.address.replace("http:", "https:")
-    with pytest.raises(
-        ConnectionError, match=f"certificate of 127.0.0.1:{server.server_port} is not trusted"
-    ):
+    with pytest.raises(ConnectionError, match=f"certificate of 127.0.0.1:{server.server_port} is not trusted"):
         download(f"{address}/file", tmp_path / "file", sha256=HASH)
 
 
