@@ -8,7 +8,7 @@ The public surface, loaded on first use so that `import jaxcompress` stays cheap
 
 Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `integer` (entropy
 parameters in exact arithmetic), `models`, `codec` (bitstreams and files), `convert` (PyTorch checkpoints), `metrics`,
-`train`, `evaluate` (rate-distortion curves and reports), `zoo` (bundled weights), `coder` (the C++ entropy coder),
+`train`, `evaluate` (rate-distortion curves and reports), `zoo` (weights by name), `coder` (the C++ entropy coder),
 `reference` (a decoder of files in plain Python, for reading).
 Conventions are stated in `jaxcompress.ops`.
 """

@@ -24,6 +24,8 @@ GOLDEN = Path(os.environ.get("JAXCOMPRESS_GOLDEN") or Path(__file__).parent / "g
 
 # Programs that tests start leave nothing in the home of whoever runs them.
 os.environ["JAXCOMPRESS_CACHE"] = "off"
+# And find no weights there.
+os.environ["JAXCOMPRESS_HOME"] = os.devnull
 
 
 class GoldenCase:

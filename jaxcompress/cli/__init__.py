@@ -28,12 +28,14 @@ from jaxcompress.cli import (
     startup,
     train,
     verify,
+    zoo,
 )
 
 _COMMANDS = (
     *(encode, decode, info, convert, demo, verify),
     *(evaluate, bench, find_close, bd_rate, plot, report),
     *(train, pack),
+    zoo,
 )
 
 

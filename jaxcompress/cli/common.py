@@ -5,6 +5,7 @@ import mmap
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ def add_output(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing output file")
 
 
-def add_weights(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds the options that say which weights to use."""
+def add_weights(parser: argparse.ArgumentParser, default: str, *, also: Sequence[str] = ("", "")) -> None:
+    """Adds the options that say which weights to use; what a command has quality and metric for besides is told too."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-w", "--weights", metavar="FILE", help="weights file, .safetensors or CompressAI's .pth.tar")
-    group.add_argument("--model", metavar="NAME", help=f"name of bundled weights (default: {default})")
+    group.add_argument("--model", metavar="NAME", help=f"name in `jaxcompress zoo list` (default: {default})")
+    parser.add_argument("--quality", type=int, metavar="Q", help=f"of a published --model, from 1{also[0]}")
+    parser.add_argument("--metric", choices=("mse", "ms-ssim"), help=f"of a published --model (default: mse){also[1]}")
 
 
 def output_path(source: str, given: str | None, suffix: str) -> str:
@@ -125,6 +128,17 @@ def load_weights(path: str, *, integer: bool = False):
             found = quantize_entropy(found, progress=sys.stderr.isatty())
         return found
     return weights.load(path)
+
+
+def chosen_weights(args: argparse.Namespace, *, integer: bool = False):
+    """Those that the options of `add_weights` name, else the bundled ones."""
+    from jaxcompress import zoo
+
+    if not args.weights:
+        return zoo.load(args.model or zoo.DEFAULT, quality=args.quality, metric=args.metric)
+    if args.quality is not None or args.metric is not None:
+        raise ValueError("--quality and --metric choose among published models; give --model, or leave them out")
+    return load_weights(args.weights, integer=integer)
 
 
 def make_codec(weights, *, entropy: str | None = None, progress: bool = True):

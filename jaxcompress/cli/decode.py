@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--suffix", metavar="S", help="of the images made of a folder, which tells the format (default: .png)"
     )
-    common.add_weights(parser, "the bundled ones that a .jxc file was written with")
+    common.add_weights(parser, "the bundled or cached ones that a .jxc file was written with")
     parser.add_argument(
         "--crop",
         type=_rectangle,
@@ -110,14 +110,14 @@ class _Codecs:
     """The codec for each file; weights are loaded once, and at once if the user has named them."""
 
     def __init__(self, args: argparse.Namespace, *, progress: bool):
-        from jaxcompress import zoo
-
         self._make = functools.partial(common.make_codec, progress=progress)
         self._lock = threading.Lock()
-        self._bundled: dict[Path, Any] = {}
+        self._found: dict[Path, Any] = {}
         self._given = None
         if args.weights or args.model:
-            self._given = self._make(common.load_weights(args.weights) if args.weights else zoo.load(args.model))
+            self._given = self._make(common.chosen_weights(args))
+        elif args.quality is not None or args.metric is not None:
+            raise ValueError("--quality and --metric choose among published models; name one by --model")
 
     def of(self, header: Any, name: Any) -> Any:
         """The codec for a file with a `.jxc` header, or None if it has another; its name is for errors."""
@@ -127,16 +127,17 @@ class _Codecs:
             return self._given
         if header is None:
             raise ValueError(
-                f"{name} is no .jxc file; to decode one of CompressAI's give the model with --weights FILE"
+                f"{name} is no .jxc file; to decode one of CompressAI's give the model with --weights FILE "
+                f"or --model NAME"
             )
         path = zoo.find(header.bits_fingerprint, header.synthesis_fingerprint)
         if path is None:
             raise ValueError(
                 f"{name} was written with {header.architecture} weights n={header.n} m={header.m} (bits "
-                f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled; give them "
-                f"with --weights FILE"
+                f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled, and "
+                f"not in the zoo's folder; give them with --weights FILE"
             )
         with self._lock:
-            if path not in self._bundled:
-                self._bundled[path] = self._make(common.load_weights(str(path)))
-            return self._bundled[path]
+            if path not in self._found:
+                self._found[path] = self._make(common.load_weights(str(path)))
+            return self._found[path]

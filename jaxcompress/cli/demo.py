@@ -34,12 +34,11 @@ def run(args: argparse.Namespace) -> None:
     for path in (decoded_path, comparison_path, file_path):
         common.check_output(str(path), force=args.force)
 
-    from jaxcompress import zoo
     from jaxcompress.codec import read_picture, write_picture
     from jaxcompress.files import write_file
 
     picture = read_picture(args.picture).pixels
-    weights = common.load_weights(args.weights, integer=True) if args.weights else zoo.load(args.model or zoo.DEFAULT)
+    weights = common.chosen_weights(args, integer=True)
     codec = common.make_codec(weights)
     data, first_encode, encode = _timed(lambda: codec.compress(picture))
     decoded, first_decode, decode = _timed(lambda: codec.decompress(data))

@@ -24,13 +24,17 @@ def add_parser(commands: Any) -> None:
         help="compress a picture, or a folder of pictures",
         example="jaxcompress encode photo.png\n"
         "  jaxcompress encode photo.jpg -o small.jxc --weights mine.safetensors\n"
+        "  jaxcompress encode photo.png --model mbt2018-mean --quality 3\n"
         "  jaxcompress encode photo.png -o photo.bin --format compressai --weights mbt2018-3-22901978.pth.tar\n"
         f"  jaxcompress encode photographs -o compressed\n\n{folder.HELP}",
     )
     parser.add_argument("picture", help="image file of any common format, or folder; - is standard input")
     common.add_output(parser, "default: the picture's name with .jxc (.bin for --format compressai)")
     folder.add_arguments(parser)
-    common.add_weights(parser, "mbt2018-mean-small")
+    also = "; without one, what --format compressai names (default: {})"
+    common.add_weights(
+        parser, "mbt2018-mean-small", also=(also.format("what the weights say"), also.format("likewise"))
+    )
     parser.add_argument(
         "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
     )
@@ -41,15 +45,6 @@ def add_parser(commands: Any) -> None:
         "floating-point networks as they were trained (default: integer, for models with a hyperprior; CompressAI's "
         "files are always float)",
     )
-    parser.add_argument(
-        "--quality",
-        type=int,
-        metavar="Q",
-        help="quality that --format compressai names (default: what the weights say)",
-    )
-    parser.add_argument(
-        "--metric", choices=("mse", "ms-ssim"), help="metric that --format compressai names (default: likewise)"
-    )
     parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (default: 2**29)")
     parser.add_argument("--keep-icc", action="store_true", help="keep the picture's colour profile (.jxc only)")
     parser.add_argument(
@@ -59,10 +54,16 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
+    from jaxcompress import zoo
+
     if args.format == "compressai" and args.keep_icc:
         raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")
-    if args.format == "jxc" and (args.quality is not None or args.metric is not None):
-        raise ValueError("--quality and --metric only name what --format compressai stores; give --weights to choose")
+    named = args.quality is not None or args.metric is not None
+    if args.format == "jxc" and named and not zoo.is_published(args.model):
+        raise ValueError(
+            "--quality and --metric choose among published models, and name what --format compressai stores; give "
+            "--model or --weights to choose"
+        )
     if args.format == "compressai" and args.entropy == "integer":
         raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
     if folder.is_folder(args.picture, args.jobs):
@@ -90,17 +91,13 @@ def make_encoder(
     """What codes an image file."""
     from PIL import Image
 
-    from jaxcompress import zoo
     from jaxcompress.codec import container, read_picture
 
     limit = container.MAX_PIXELS if args.max_pixels is None else args.max_pixels
     # Pillow refuses twice as much, in pictures within pictures too, and would warn of less.
     Image.MAX_IMAGE_PIXELS = limit
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
-    named = {"quality": args.quality, "metric": args.metric}
-    metadata = {**weights.metadata, **{key: value for key, value in named.items() if value is not None}}
-    weights = dataclasses.replace(weights, metadata=metadata)
+    weights = _weights(args)
     codec = common.make_codec(weights, entropy=_entropy(args, weights), progress=progress)
 
     def encode(source: Any) -> folder.Coded:
@@ -115,6 +112,17 @@ def make_encoder(
         return folder.Coded(data, pixels.shape[1], pixels.shape[0], len(data), note)
 
     return encode
+
+
+def _weights(args: argparse.Namespace):
+    """Those that are named; of other than published ones, quality and metric are what the format shall name."""
+    from jaxcompress import zoo
+
+    if zoo.is_published(args.model):
+        return common.chosen_weights(args)
+    weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
+    named = {key: value for key, value in (("quality", args.quality), ("metric", args.metric)) if value is not None}
+    return dataclasses.replace(weights, metadata={**weights.metadata, **named})
 
 
 def _entropy(args: argparse.Namespace, weights) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcompress.cli import common
+from jaxcompress.user_folder import user_folder
 
 # Of compiled programs. One takes 10 to 30 kB.
 _CACHE_BYTES = 2**28
@@ -85,10 +86,10 @@ def keep_programs() -> None:
     if wanted == "off" or os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     try:
-        folder = (Path(wanted).expanduser() if wanted else _user_cache() / "jaxcompress") / "programs"
+        folder = (Path(wanted).expanduser() if wanted else user_folder()) / "programs"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # who can write here runs code
         writable = os.access(folder, os.W_OK) and _is_ours_alone(folder)
-    except (OSError, RuntimeError):  # the latter where nobody has a home
+    except (OSError, RuntimeError):  # such as where nobody has a home
         writable = False
     if not writable:
         if wanted:
@@ -118,16 +119,6 @@ def _is_ours_alone(folder: Path) -> bool:
     """Whether nobody else can put a program there, which this process would run."""
     status = folder.stat()
     return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
-
-
-def _user_cache() -> Path:
-    """The platform's folder for what can be made again."""
-    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
-        return Path(os.environ["LOCALAPPDATA"])
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches").expanduser()
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return given if given.is_absolute() else Path("~/.cache").expanduser()
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -52,10 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from jaxcompress import zoo
     from jaxcompress.codec.verify import verify
 
-    weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
+    weights = common.chosen_weights(args)
     codec = common.make_codec(weights)
     with tqdm(paths, desc="verifying", unit="file", leave=False, disable=None) as bar:
         report = verify(

@@ -12,7 +12,7 @@ from PIL import Image
 import jaxcompress
 
 HEAVY = {"jax", "jaxlib", "flax", "scipy", "PIL", "torch", "matplotlib"}
-OURS = ("JAXCOMPRESS_CACHE", "JAXCOMPRESS_MALLOC", "JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
+OURS = ("JAXCOMPRESS_HOME", "JAXCOMPRESS_CACHE", "JAXCOMPRESS_MALLOC", "JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
 
 
 @pytest.fixture
