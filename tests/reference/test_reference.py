@@ -69,6 +69,7 @@ def test_latents_are_equal_and_pixels_within_one(architecture, codec_of, picture
     assert file.entropy_mode == codec.model.has_hyperprior
     check(codec, path, picture[..., 0])
     monkeypatch.setattr(jxc, "_CHUNK", 3)
+    monkeypatch.setattr("jaxcompress.codec.container.MIN_CHUNK", 1)
     assert len(check(codec, path, picture).strings) > 2
 
 
