@@ -5,9 +5,11 @@ import subprocess
 import sys
 import threading
 
+import jax
+import jax.numpy as jnp
 import pytest
 
-from jaxcompress import zoo
+from jaxcompress import create, zoo
 from jaxcompress.weights import load
 from jaxcompress.weights_header import read_header
 from jaxcompress.zoo import cache, published
@@ -28,6 +30,15 @@ def test_all_published_models_are_listed():
         ("cheng2020-attn", 6, "mse", "cheng2020_attn-mse-6-730501f2.pth.tar"),
     ):
         assert published.checkpoint(name, quality, metric).address == published.ADDRESS + file
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_sizes_to_be_fetched_are_those_of_the_networks(name):
+    for checkpoint in published.checkpoints():
+        if checkpoint.name == name and checkpoint.metric == "mse":
+            model = create(name, quality=checkpoint.quality)
+            shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
+            assert checkpoint.size == pytest.approx(4 * sum(leaf.size for leaf in jax.tree.leaves(shapes)), abs=0.5e6)
 
 
 def test_first_use_fetches_and_converts_and_later_ones_do_not(server, zoo_folder, golden_of):
