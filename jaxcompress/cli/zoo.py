@@ -72,6 +72,6 @@ def run_fetch(args: argparse.Namespace) -> None:
 
     if args.name in zoo.bundled():
         raise ValueError(f"{args.name} comes with the package: there is nothing to fetch")
-    for quality in args.quality or zoo.qualities(args.name, args.metric):
+    for quality in args.quality or zoo.qualities(args.name, metric=args.metric):
         path = zoo.fetch(args.name, quality=quality, metric=args.metric, keep_checkpoint=args.keep_checkpoint)
         print(path, flush=True)

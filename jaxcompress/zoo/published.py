@@ -145,7 +145,7 @@ def checkpoints() -> Iterator[Checkpoint]:
             yield Checkpoint(name, metric, quality, series.stem, sha256)
 
 
-def qualities(name: str, metric: str | None = None) -> list[int]:
+def qualities(name: str, *, metric: str | None = None) -> list[int]:
     """Qualities that there are, ascending.
 
     Args:

@@ -20,7 +20,7 @@ FACTORIZED = "bmshj2018-factorized"
 def test_all_published_models_are_listed():
     found = [entry for entry in zoo.entries() if entry.state != "bundled"]
     assert len(found) == len({entry.address for entry in found}) == 88
-    assert zoo.qualities("mbt2018", "ms-ssim") == list(range(1, 9))
+    assert zoo.qualities("mbt2018", metric="ms-ssim") == list(range(1, 9))
     assert zoo.qualities("cheng2020-attn") == list(range(1, 7))
     for name, quality, metric, file in (
         (FACTORIZED, 8, "mse", "bmshj2018-factorized-prior-8-5232faa3.pth.tar"),
