@@ -36,7 +36,9 @@ dist: $(VENV)/.installed-dev
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
-test-wheel: dist
+test-wheel: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build --sdist
 	$(BIN)/python -P tools/test_wheel.py
 
 clean:

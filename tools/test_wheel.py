@@ -2,9 +2,9 @@
 
     python tools/test_wheel.py [PYTHON:RESOLUTION ...]
 
-For each, builds a wheel from the source distribution in dist/ and runs the tests in an environment of its own. PYTHON is
-a path or a name; RESOLUTION is `lowest-direct` (the lower bounds of pyproject.toml) or `highest`. Left out, both with the
-Python that runs this. It needs `uv`, and torch once, to convert the recorded networks for environments without.
+For each, builds a wheel from the source distribution in dist/ and runs the tests in an environment of its own. PYTHON
+is a path or a name; RESOLUTION is `lowest-direct` (the lower bounds of pyproject.toml) or `highest`. Left out, both
+with the Python that runs this. It needs `uv`, and torch to convert the recorded networks for environments without.
 """
 
 import argparse
