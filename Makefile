@@ -8,7 +8,7 @@ PARALLEL := -n auto --dist loadfile
 # What the installed package is made of: a change here installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo test test-slow lint types dist test-wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/jaxcompress demo -o demo --force
@@ -30,8 +30,17 @@ types: $(VENV)/.installed-dev
 	ln -s $(CURDIR)/coder $(CURDIR)/convert $(CURDIR)/train build/types/jaxcompress
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml
 
+# The wheel comes from the source distribution, which must therefore be complete.
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+test-wheel: dist
+	$(BIN)/python -P tools/test_wheel.py oldest newest
+
 clean:
-	rm -rf $(VENV) build demo
+	rm -rf $(VENV) build dist demo
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from jaxcompress.models import create
     from jaxcompress.weights import Weights, load
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "Codec",

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcompress import Codec, Weights, reference
+from jaxcompress import Codec, Weights, load, reference
 from jaxcompress.codec import container
 from jaxcompress.convert import from_pytorch
 from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
@@ -102,6 +102,10 @@ def checkpoint_bytes(architecture: str) -> bytes:
 
 
 def _load_weights(architecture: str) -> Weights:
+    converted = GOLDEN / f"{architecture}.safetensors"  # made by tools/test_wheel.py, for environments without torch
+    if converted.exists():
+        return load(converted)
+    pytest.importorskip("torch")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{architecture}.pth.tar"
         path.write_bytes(checkpoint_bytes(architecture))

@@ -1,6 +1,7 @@
 """The examples of the documents run: Python blocks one after the other, as a reader would type them, and commands."""
 
 import ctypes
+import dataclasses
 import re
 import shlex
 import shutil
@@ -31,6 +32,14 @@ def commands(page):
     return [command.rstrip('"') for command in found]
 
 
+def with_finer_steps(weights, factor):
+    """The same network with y in steps that are finer by a factor: of another quality."""
+    g_a = weights.params["g_a"] | {"6": {name: value * factor for name, value in weights.params["g_a"]["6"].items()}}
+    first = weights.params["g_s"]["0"]
+    g_s = weights.params["g_s"] | {"0": first | {"kernel": first["kernel"] / np.float32(factor)}}
+    return dataclasses.replace(weights, params=weights.params | {"g_a": g_a, "g_s": g_s}, integer=None)
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, golden_of, golden_checkpoint, integer_weights_of):
     """A folder with the files that the examples take for granted; small networks stand for the published ones."""
@@ -42,13 +51,13 @@ def prepared(tmp_path_factory, golden_of, golden_checkpoint, integer_weights_of)
             picture = np.tile(x, (2, 2, 1))[:176, 8 * number : 8 * number + 192]  # large enough for MS-SSIM
             Image.fromarray(picture).save(folder / pictures / f"{number}.png")
     Image.fromarray(x).save(folder / "photo.png")
-    weights = integer_weights_of("mbt2018-mean")
-    for name in ("q3", "q4"):
-        weights.save(folder / f"{name}.safetensors")
+    for quality, factor in ((1, 0.25), (2, 0.5), (3, 1), (4, 2)):
+        with_finer_steps(jc.zoo.load(), factor).save(folder / f"q{quality}.safetensors")
     for name in ("mbt2018-mean-3-723404a8", "mbt2018-3-22901978"):
         (folder / f"{name}.pth.tar").write_bytes(golden_checkpoint(re.match(r"(.*)-3-", name)[1]))
     cached = folder / "home" / "weights"
     cached.mkdir(parents=True)
+    weights = integer_weights_of("mbt2018-mean")
     for name, quality in (("mbt2018-mean", 3), ("cheng2020-attn", 6)):
         weights.save(cached / f"{jc.zoo.published.checkpoint(name, quality).label}.safetensors")
     (folder / "large.jxc").write_bytes(jc.Codec(jc.zoo.load()).compress(x))

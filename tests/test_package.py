@@ -47,6 +47,10 @@ def test_the_public_surface_resolves():
     assert set(jaxcompress.__all__) <= set(dir(jaxcompress))
 
 
+def test_the_installed_version_is_that_of_the_package():
+    assert importlib.metadata.version("jaxcompress") == jaxcompress.__version__
+
+
 def test_nothing_else_enters_the_import_namespace(tmp_path):
     origin = json.loads(importlib.metadata.distribution("jaxcompress").read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):

@@ -43,16 +43,17 @@ class DefaultArithmetic {
 void Team::run(std::size_t size, const std::function<void(Team&, std::size_t)>& work) {
   Team team(size);
   std::atomic<bool> complete = false;
+  std::exception_ptr error;
   const auto join_in = [&](std::size_t rank) {
     const DefaultArithmetic arithmetic;
     try {
       work(team, rank);
     } catch (...) {
       // wait() threw it on every thread, so also on the one that called run().
-      if (rank == 0) throw;
+      if (rank == 0) error = std::current_exception();
     }
   };
-  std::vector<std::jthread> threads;
+  std::vector<std::thread> threads;
   threads.reserve(size);
   try {
     for (std::size_t rank = 1; rank < size; ++rank) {
@@ -67,6 +68,9 @@ void Team::run(std::size_t size, const std::function<void(Team&, std::size_t)>& 
   complete.store(true);
   complete.notify_all();
   join_in(0);
+  // By hand: Apple's C++ library has no std::jthread.
+  for (std::thread& thread : threads) thread.join();
+  if (error) std::rethrow_exception(error);
 }
 
 void Team::wait() {
