@@ -1,4 +1,4 @@
-"""Tests the wheel in dist/ as its users get it: outside the checkout, without torch, with the oldest or newest packages.
+"""Tests the wheel in dist/ as users get it: outside the checkout, without torch, with the oldest or newest packages.
 
     python tools/test_wheel.py oldest newest
 
