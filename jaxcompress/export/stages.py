@@ -98,10 +98,11 @@ def _make_stage(name: str, weights: Weights, model: CompressionModel) -> Stage:
     }[name]
     try:
         found = jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.float32))
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, NotImplementedError, jax.errors.InconclusiveDimensionOperation) as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"{name} of {weights.architecture} cannot be traced for an input of any size, [{', '.join(map(str, shape))}]"
-            f": {error}"
+            f"{name} of {weights.architecture} cannot be traced for an input of any size, "
+            f"[{', '.join(map(str, shape))}]: {reason}"
         ) from error
     return Stage(name, function, Signal(source, shape, values[source]), Signal(target, found.shape, values[target]))
 
