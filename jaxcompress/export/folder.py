@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import jaxcompress
+from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.export import onnx, stablehlo
 from jaxcompress.export.stages import Signal, Stage, stages_of
 from jaxcompress.files import check_new_folder, write_folder
@@ -20,8 +21,8 @@ FORMATS = ("stablehlo", "onnx")
 _MANIFEST_FORMAT = 1
 
 _FLOAT_HYPER_SYNTHESIS = (
-    "The network in floating point, as it was trained: for research, and for what CompressAI does. The tables and means "
-    "that .jxc files are coded with come from integer networks, which the weights file holds."
+    "The network in floating point, as it was trained: for research, and for what CompressAI does. The tables and "
+    "means that .jxc files are coded with come from integer networks, which the weights file holds."
 )
 
 
@@ -64,7 +65,7 @@ def export(
     else:
         data = {stage.name: stablehlo.to_stablehlo(stage) for stage in wanted}
         suffix, facts = stablehlo.SUFFIX, stablehlo.facts()
-    stride = (model or weights.model()).stride
+    model = model or weights.model()
     manifest = {
         "format": _MANIFEST_FORMAT,
         "files": {"kind": format, **facts},
@@ -74,20 +75,24 @@ def export(
         "m": weights.m,
         "metadata": dict(weights.metadata),
         **weights.fingerprints(),
-        "stride": stride,
+        "stride": model.stride,
         "layout": "NHWC",
         "type": "float32",
         "sizes": {
             "b": "number of pictures",
-            "h": f"height of a picture / {stride}",
-            "w": f"width of a picture / {stride}",
+            "h": f"height of a picture / {model.stride}",
+            "w": f"width of a picture / {model.stride}",
         },
-        "medians": np.asarray(weights.params["entropy_bottleneck"]["quantiles"])[:, 0, 1].tolist(),
+        "medians": {"z" if model.has_hyperprior else "y": _medians(weights)},
         "stages": {stage.name: _describe(stage, data[stage.name], suffix) for stage in wanted},
     }
     files = {stage.name + suffix: data[stage.name] for stage in wanted}
     write_folder(folder, {**files, "manifest.json": (json.dumps(manifest, indent=2) + "\n").encode()})
     return manifest
+
+
+def _medians(weights: Weights) -> list[float]:
+    return np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"])).tolist()
 
 
 def _describe(stage: Stage, data: bytes, suffix: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
 from flax import linen as nn
 from jax import lax
@@ -36,7 +35,7 @@ def to_onnx(stage: Stage, *, name: str) -> bytes:
     """
     try:
         import jax2onnx
-        from onnx import helper
+        from onnx import TensorProto, helper
     except ImportError as error:
         raise ImportError(f"ONNX files need jax2onnx ({error}): pip install 'jaxcompress[export]'") from error
 
@@ -54,17 +53,14 @@ def to_onnx(stage: Stage, *, name: str) -> bytes:
     model.ir_version = helper.find_min_ir_version_for(model.opset_import)
     del model.graph.value_info[:]  # in terms of the sizes that were traced
     for value, signal in ((model.graph.input[0], stage.input), (model.graph.output[0], stage.output)):
-        value.CopyFrom(helper.make_tensor_value_info(value.name, 1, [_size(size) for size in signal.shape]))
+        shape = [size if isinstance(size, int) else str(size) for size in signal.shape]
+        value.CopyFrom(helper.make_tensor_value_info(signal.name, TensorProto.FLOAT, shape))
     return model.SerializeToString()
 
 
 def facts() -> dict[str, Any]:
     """What the manifest says of such files."""
     return {"opset": OPSET, "jax2onnx": importlib.metadata.version("jax2onnx")}
-
-
-def _size(size: Any) -> int | str:
-    return size if isinstance(size, int) else str(size)
 
 
 def _one_operator(call: Any, args: Any, kwargs: Any, context: Any) -> Any:

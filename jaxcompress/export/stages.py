@@ -109,7 +109,7 @@ def _make_stage(name: str, weights: Weights, model: CompressionModel) -> Stage:
 
 def _values(model: CompressionModel) -> dict[str, str]:
     """What each signal holds, for whoever has nothing but the files."""
-    around_median = "rounded half to even around the medians of the manifest: round({0} - median) + median"
+    around_median = "rounded half to even around the medians: round({} - median) + median"
     found = {
         "x": "pictures, sRGB as in image files divided by 255, in [0, 1]",
         "x_hat": "pictures, near [0, 1] and not clamped",

@@ -115,7 +115,7 @@ def test_the_manifest_says_what_the_files_are(golden_of, tmp_path):
     assert manifest["metadata"] == weights.metadata
     assert weights.fingerprints().items() <= manifest.items()
     np.testing.assert_array_equal(
-        np.float32(manifest["medians"]), bottleneck_medians(weights.params["entropy_bottleneck"])
+        np.float32(manifest["medians"]["z"]), bottleneck_medians(weights.params["entropy_bottleneck"])
     )
     shapes = {
         name: [(stage[end]["name"], *stage[end]["shape"]) for end in ("input", "output")]
