@@ -22,7 +22,7 @@ _MANIFEST_FORMAT = 1
 
 _FLOAT_HYPER_SYNTHESIS = (
     "The network in floating point, as it was trained: for research, and for what CompressAI does. The tables and "
-    "means that .jxc files are coded with come from integer networks, which the weights file holds."
+    "means of .jxc files come from integer networks, which the weights file holds (except with --entropy float)."
 )
 
 

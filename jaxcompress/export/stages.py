@@ -57,7 +57,9 @@ class Stage:
         return jax.ShapeDtypeStruct(self.input.shape, jnp.float32)
 
 
-def stages_of(weights: Weights, *, names: Sequence[str] | None = None, model: CompressionModel | None = None):
+def stages_of(
+    weights: Weights, *, names: Sequence[str] | None = None, model: CompressionModel | None = None
+) -> list[Stage]:
     """The stages of a model.
 
     Args:
@@ -66,7 +68,7 @@ def stages_of(weights: Weights, *, names: Sequence[str] | None = None, model: Co
         model: the module, if it is none of `jaxcompress.models`.
 
     Returns:
-        A list of `Stage`, in the order of `STAGES`.
+        The stages, in the order of `STAGES`.
 
     Raises:
         ValueError: the model has no such stage, or one that cannot be traced without knowing the size of its input.

@@ -36,6 +36,8 @@ np.savez(outputs, **found)
 assert not any(name.startswith(("jaxcompress", "flax")) for name in sys.modules)
 """
 FAST = "mbt2018-mean"
+# In standard deviations: the same compiler, and another library that sums thousands of products in its own order.
+TOLERANCE = {"stablehlo": 1e-5, "onnx": 5e-5}
 
 
 def photographs(case):
@@ -102,8 +104,7 @@ def test_every_stage_gives_the_models_numbers_at_any_size(golden_of, tmp_path, a
     found = run(tmp_path / "out", {name: pair[0] for name, pair in expected.items()}, tmp_path)
     for name, (_, y) in expected.items():
         assert found[name].dtype == np.float32
-        # Sums of up to some thousand products in float32, in another order.
-        np.testing.assert_allclose(found[name], y, rtol=0, atol=1e-5 * y.std(), err_msg=name)
+        np.testing.assert_allclose(found[name], y, rtol=0, atol=TOLERANCE[format] * y.std(), err_msg=name)
 
 
 def test_the_manifest_says_what_the_files_are(golden_of, tmp_path):
