@@ -71,18 +71,18 @@ def _one_operator(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
     layer = context.module
     if not isinstance(layer, ConvTranspose) or context.method_name != "__call__":
         return call(*args, **kwargs)
-    kernel, bias = (layer.get_variable("params", name) for name in ("kernel", "bias"))
+    kernel: Any = np.asarray(layer.get_variable("params", "kernel"))
     before = (layer.kernel_size - 1) // 2
     y = lax.conv_general_dilated(
         args[0],
-        np.asarray(kernel)[::-1, ::-1].swapaxes(2, 3),
+        kernel[::-1, ::-1].swapaxes(2, 3),
         (1, 1),
         [(before, before + layer.stride - 1)] * 2,
         lhs_dilation=(layer.stride, layer.stride),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         precision=choose_precision(None),
     )
-    return y + bias
+    return y + layer.get_variable("params", "bias")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+from jax.export import export
 
 from jaxcompress.export.stages import Stage
 
@@ -23,7 +24,7 @@ def to_stablehlo(stage: Stage) -> bytes:
     Returns:
         What `jax.export.deserialize` reads.
     """
-    exported = jax.export.export(jax.jit(stage.function), platforms=PLATFORMS)(stage.argument)
+    exported = export(jax.jit(stage.function), platforms=PLATFORMS)(stage.argument)
     return bytes(exported.serialize())
 
 

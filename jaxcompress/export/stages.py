@@ -84,7 +84,8 @@ def stages_of(
 
 def _make_stage(name: str, weights: Weights, model: CompressionModel) -> Stage:
     def function(x: jax.Array) -> jax.Array:
-        return model.apply(weights.variables, x, method=_METHODS[name])  # type: ignore[return-value]
+        y: Any = model.apply(weights.variables, x, method=_METHODS[name])
+        return y
 
     batch, height, width = symbolic_shape("b, h, w")
     side, per_latent = model.stride, model.stride // 16
