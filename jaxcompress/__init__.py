@@ -8,8 +8,8 @@ The public surface, loaded on first use so that `import jaxcompress` stays cheap
 
 Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `integer` (entropy
 parameters in exact arithmetic), `models`, `codec` (bitstreams and files), `convert` (PyTorch checkpoints), `metrics`,
-`train`, `evaluate` (rate-distortion curves and reports), `zoo` (weights by name), `coder` (the C++ entropy coder),
-`reference` (a decoder of files in plain Python, for reading).
+`train`, `evaluate` (rate-distortion curves and reports), `zoo` (weights by name), `export` (StableHLO and ONNX),
+`coder` (the C++ entropy coder), `reference` (a decoder of files in plain Python, for reading).
 Conventions are stated in `jaxcompress.ops`.
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         convert,
         entropy,
         evaluate,
+        export,
         integer,
         layers,
         metrics,
@@ -47,6 +48,7 @@ __all__ = [
     "create",
     "entropy",
     "evaluate",
+    "export",
     "integer",
     "layers",
     "load",

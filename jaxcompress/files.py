@@ -3,6 +3,8 @@
 import os
 import re
 import secrets
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -75,4 +77,45 @@ def write_file(path: str | Path, data: bytes | memoryview, *, overwrite: bool = 
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def check_new_folder(path: str | Path) -> None:
+    """Raises before the work that would make the folder.
+
+    Args:
+        path: the folder to be made.
+
+    Raises:
+        FileExistsError: there is something of that name.
+        FileNotFoundError: there is no folder to make it in.
+    """
+    path = Path(path)
+    if path.is_symlink() or path.exists():
+        raise FileExistsError(f"{path} exists; give the name of a folder to be made")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to make {path.name} in; create it first")
+
+
+def write_folder(path: str | Path, files: Mapping[str, bytes]) -> None:
+    """Makes a folder with files, whole or not at all: under a temporary name in the same place, then renamed.
+
+    Args:
+        path: where to; there must be nothing.
+        files: contents by name.
+
+    Raises:
+        FileExistsError: there is something of that name.
+        FileNotFoundError: there is no folder to make it in.
+    """
+    path = Path(path)
+    check_new_folder(path)
+    temporary = path.with_name(f".{secrets.token_hex(4)}.parts")
+    temporary.mkdir()
+    try:
+        for name, data in files.items():
+            (temporary / name).write_bytes(data)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -20,6 +20,7 @@ from jaxcompress.cli import (
     demo,
     encode,
     evaluate,
+    export,
     find_close,
     info,
     pack,
@@ -35,7 +36,7 @@ _COMMANDS = (
     *(encode, decode, info, convert, demo, verify),
     *(evaluate, bench, find_close, bd_rate, plot, report),
     *(train, pack),
-    zoo,
+    *(zoo, export),
 )
 
 

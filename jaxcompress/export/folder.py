@@ -1,0 +1,112 @@
+"""A folder with a model's stages, and a manifest that says what they are."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import jaxcompress
+from jaxcompress.entropy import bottleneck_medians
+from jaxcompress.export import onnx, stablehlo
+from jaxcompress.export.stages import Signal, Stage, stages_of
+from jaxcompress.files import check_new_folder, write_folder
+from jaxcompress.models import CompressionModel
+from jaxcompress.weights import Weights
+
+FORMATS = ("stablehlo", "onnx")
+
+_MANIFEST_FORMAT = 1
+
+_FLOAT_HYPER_SYNTHESIS = (
+    "The network in floating point, as it was trained: for research, and for what CompressAI does. The tables and "
+    "means of .jxc files come from integer networks, which the weights file holds (except with --entropy float)."
+)
+
+
+def export(
+    weights: Weights,
+    folder: str | Path,
+    *,
+    format: str = "stablehlo",
+    stages: Sequence[str] | None = None,
+    model: CompressionModel | None = None,
+) -> dict[str, Any]:
+    """Writes the stages of a model, one file for each, and `manifest.json`.
+
+    Args:
+        weights: of the model.
+        folder: to be made; appears whole or not at all.
+        format: "stablehlo" or "onnx".
+        stages: those wanted, of `STAGES`; all that the model has if not given.
+        model: the module, if it is none of `jaxcompress.models`.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        FileExistsError: there is something of that name.
+        FileNotFoundError: there is no folder to make it in.
+        ImportError: "onnx", and jax2onnx is missing.
+        ValueError: an unknown format, or a stage that the model does not have.
+
+    Example:
+        export(load("photo.safetensors"), "photo", stages=["g_s"])
+    """
+    if format not in FORMATS:
+        raise ValueError(f"unknown format {format!r}; expected {' or '.join(FORMATS)}")
+    check_new_folder(folder)
+    wanted = stages_of(weights, names=stages, model=model)
+    if format == "onnx":
+        data = {stage.name: onnx.to_onnx(stage, name=f"{weights.architecture} {stage.name}") for stage in wanted}
+        suffix, facts = onnx.SUFFIX, onnx.facts()
+    else:
+        data = {stage.name: stablehlo.to_stablehlo(stage) for stage in wanted}
+        suffix, facts = stablehlo.SUFFIX, stablehlo.facts()
+    model = model or weights.model()
+    manifest = {
+        "format": _MANIFEST_FORMAT,
+        "files": {"kind": format, **facts},
+        "jaxcompress": jaxcompress.__version__,
+        "architecture": weights.architecture,
+        "n": weights.n,
+        "m": weights.m,
+        "metadata": dict(weights.metadata),
+        **weights.fingerprints(),
+        "stride": model.stride,
+        "layout": "NHWC",
+        "type": "float32",
+        "sizes": {
+            "b": "number of pictures",
+            "h": f"height of a picture / {model.stride}",
+            "w": f"width of a picture / {model.stride}",
+        },
+        "medians": {"z" if model.has_hyperprior else "y": _medians(weights)},
+        "stages": {stage.name: _describe(stage, data[stage.name], suffix) for stage in wanted},
+    }
+    files = {stage.name + suffix: data[stage.name] for stage in wanted}
+    write_folder(folder, {**files, "manifest.json": (json.dumps(manifest, indent=2) + "\n").encode()})
+    return manifest
+
+
+def _medians(weights: Weights) -> list[float]:
+    return np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"])).tolist()
+
+
+def _describe(stage: Stage, data: bytes, suffix: str) -> dict[str, Any]:
+    found = {
+        "file": stage.name + suffix,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "part": "encoder" if stage.name in ("g_a", "h_a") else "decoder",
+        "input": _describe_signal(stage.input),
+        "output": _describe_signal(stage.output),
+    }
+    return found | ({"note": _FLOAT_HYPER_SYNTHESIS} if stage.name == "h_s" else {})
+
+
+def _describe_signal(signal: Signal) -> dict[str, Any]:
+    shape = [size if isinstance(size, int) else str(size) for size in signal.shape]
+    return {"name": signal.name, "shape": shape, "values": signal.values}
