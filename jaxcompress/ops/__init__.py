@@ -10,7 +10,7 @@ and of many GPUs (bfloat16 or TF32 products) moves scales across table threshold
 from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at
 from jaxcompress.ops.gdn import gdn, gdn1, non_negative, non_negative_init
 from jaxcompress.ops.lower_bound import lower_bound
-from jaxcompress.ops.masks import causal_mask, checkerboard_mask
+from jaxcompress.ops.masks import causal_mask, checkerboard, checkerboard_mask
 from jaxcompress.ops.padding import Padding, centered_padding, crop, pad
 from jaxcompress.ops.quantize import (
     TRAINING_QUANTIZERS,
@@ -38,6 +38,7 @@ __all__ = [
     "all_phases_kernel",
     "causal_mask",
     "centered_padding",
+    "checkerboard",
     "checkerboard_mask",
     "conv2d",
     "conv2d_transpose",
