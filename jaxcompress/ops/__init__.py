@@ -19,6 +19,7 @@ from jaxcompress.ops.quantize import (
     round_ste,
     round_straight_through,
     soft_round,
+    soft_round_conditional_mean,
     soft_round_inverse,
     soft_round_with_noise,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "round_ste",
     "round_straight_through",
     "soft_round",
+    "soft_round_conditional_mean",
     "soft_round_inverse",
     "soft_round_with_noise",
     "space_to_depth",
