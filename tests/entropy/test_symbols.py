@@ -73,7 +73,7 @@ def test_values_without_means_are_rounded_half_to_even():
 def test_what_cannot_be_coded_is_told(prior):
     tables = build_bottleneck_tables(prior[1])
     for value in (np.nan, np.inf, -(2.0**28)):
-        with pytest.raises(ValueError, match="a latent is .* that can be coded"):
+        with pytest.raises(ValueError, match=r"a latent is .* that can be coded"):
             tables.encode(np.full((2, 5), value), channel_indexes((2, 5)))
     with pytest.raises(ValueError, match="shape"):
         tables.encode(np.zeros((2, 5)), channel_indexes((3, 5)))
