@@ -30,7 +30,7 @@ def run(name, *arguments, folder):
         [sys.executable, "-P", EXAMPLES / name, *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert not result.stderr
+    assert "Warning" not in result.stderr  # XLA may tell there that a busy machine compiles slowly
     return result.stdout
 
 
