@@ -232,6 +232,10 @@ def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
             f"g_a makes {y.shape} of a picture {x.shape}; expected (1, {side}, {side}, {model.m}), a sixteenth as wide"
         )
     output, variables = trace()
+    if model.has_hyperprior and (z := output.likelihoods["z"]).shape[:3] != (1, side // 4, side // 4):
+        raise ValueError(f"h_a makes {z.shape} of a latent {y.shape}; expected a quarter as wide")
+    if model.has_hyperprior and (z := output.likelihoods["z"]).shape[:3] != (1, side // 4, side // 4):
+        raise ValueError(f"h_a makes {z.shape} of a latent {y.shape}; expected a quarter as wide")
     if output.x_hat.shape != x.shape:
         raise ValueError(f"g_s makes {output.x_hat.shape} of a latent {y.shape}; expected {x.shape}")
     return traverse_util.flatten_dict(variables["params"], sep="/")

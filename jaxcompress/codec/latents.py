@@ -16,10 +16,10 @@ from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.codec.progress import progress_bar
 from jaxcompress.codec.repair import ScaleRepair, TimeLimit
-from jaxcompress.codec.strings import decode_symbols, encode_symbols, to_symbols
+from jaxcompress.codec.strings import decode_symbols, encode_symbols
 from jaxcompress.codec.tiled import WindowSizes
 from jaxcompress.codec.windows import Area, Size, intersect, tiles
-from jaxcompress.entropy import bottleneck_medians
+from jaxcompress.entropy import bottleneck_medians, channel_indexes, to_symbols
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
 
@@ -241,10 +241,9 @@ class LatentCoder:
 
     def _encode_channels(self, symbols: np.ndarray, *, native: bool, threads: int) -> CodedString:
         """String of `[h, w, C]` symbols under one table for each channel."""
-        planes = _planes(symbols)
         string = encode_symbols(
-            planes,
-            _channel_indexes(planes.shape),
+            _planes(symbols),
+            _planes(channel_indexes(symbols.shape)),
             self._bottleneck_tables,
             native=native,
             threads=threads,
@@ -254,8 +253,7 @@ class LatentCoder:
 
     def _decode_channels(self, string: CodedString, shape: tuple[int, ...], threads: int) -> np.ndarray:
         _check(string)
-        height, width, channels = shape
-        indexes = _channel_indexes((channels, height, width))
+        indexes = _planes(channel_indexes(shape))
         symbols = decode_symbols(string, indexes, self._bottleneck_tables, threads=threads, isa=self._lanes_isa)
         return symbols.transpose(1, 2, 0)
 
@@ -275,7 +273,3 @@ def _check(string: CodedString, parameters: int = 0) -> None:
 def _planes(a: np.ndarray) -> np.ndarray:
     """`[h, w, C]` to `[C, h, w]`, the order of symbols."""
     return a.transpose(2, 0, 1)
-
-
-def _channel_indexes(shape: tuple[int, int, int]) -> np.ndarray:
-    return np.broadcast_to(np.arange(shape[0], dtype=np.int32)[:, None, None], shape)

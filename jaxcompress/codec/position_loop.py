@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxcompress import coder
-from jaxcompress.codec.strings import to_symbols
+from jaxcompress.entropy import to_symbols
 
 Step = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From the window `[k, k, M]` of y_hat around a position and its side information to table indexes and means `[M]`."""

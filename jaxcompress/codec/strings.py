@@ -64,17 +64,3 @@ def decode_symbols(
     if string.format == StreamFormat.LANES:
         return coder.decode_lanes(string.data, indexes, tables, threads=threads, isa=isa)
     return coder.decode(string.data, indexes, tables)
-
-
-def to_symbols(residual: np.ndarray) -> np.ndarray:
-    """Rounded residuals as int32.
-
-    Raises:
-        ValueError: one is not finite, or beyond what the coder can escape (about 2**27).
-    """
-    if not (np.abs(residual) < 2**27).all():  # NaN fails the comparison too
-        worst = residual.flat[np.argmax(~(np.abs(residual) < 2**27))]
-        raise ValueError(
-            f"a latent is {worst}, beyond the +-2**27 that can be coded: the input or the weights are not sound"
-        )
-    return residual.astype(np.int32)

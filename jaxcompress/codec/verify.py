@@ -15,8 +15,8 @@ from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.jxc import chunk_size
 from jaxcompress.codec.picture import read_picture
-from jaxcompress.codec.strings import to_symbols
 from jaxcompress.codec.ways import ROUND_TRIP, Expected, Subject, Ways
+from jaxcompress.entropy import to_symbols
 from jaxcompress.integer import Parameters
 
 

@@ -2,7 +2,7 @@
 
 The likelihoods are pure JAX functions with thin Flax modules around them. The tables are NumPy arrays on the host,
 built once from trained parameters, saved beside them and handed to the codec; they are never part of the parameters
-and never differentiated.
+and never differentiated. Any axes may come before the channels, which are last: latents need not be pictures'.
 """
 
 from jaxcompress.entropy.bottleneck import (
@@ -20,6 +20,7 @@ from jaxcompress.entropy.gaussian import (
     default_scale_table,
     gaussian_likelihood,
 )
+from jaxcompress.entropy.symbols import channel_indexes, to_symbols
 from jaxcompress.entropy.tables import CodingTables, build_bottleneck_tables, build_gaussian_tables
 
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "build_bottleneck_tables",
     "build_gaussian_tables",
     "build_indexes",
+    "channel_indexes",
     "default_scale_table",
     "gaussian_likelihood",
     "solve_quantiles",
+    "to_symbols",
 ]

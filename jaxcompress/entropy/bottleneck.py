@@ -176,7 +176,12 @@ class EntropyBottleneck(nn.Module):
 
         Returns:
             The quantized values and their likelihoods, both `[..., C]`.
+
+        Raises:
+            ValueError: `v` has another number of channels.
         """
+        if v.ndim < 1 or v.shape[-1] != self.channels:
+            raise ValueError(f"v has shape {v.shape}; expected {self.channels} channels, last: [..., {self.channels}]")
         medians = bottleneck_medians(self.parameters)
         v_hat = (
             self.training_quantizer(v, medians, key=self.make_rng("noise")) if training else ops.quantize(v, medians)

@@ -99,6 +99,12 @@ class GaussianConditional(nn.Module):
 
         Returns:
             The quantized values and their likelihoods, both shaped as `y`.
+
+        Raises:
+            ValueError: scales or means of another shape.
         """
+        for name, values in (("scales", scales), ("means", means)):
+            if values is not None and values.shape != y.shape:
+                raise ValueError(f"{name} have shape {values.shape}; expected that of y, {y.shape}")
         y_hat = self.training_quantizer(y, means, key=self.make_rng("noise")) if training else ops.quantize(y, means)
         return y_hat, gaussian_likelihood(y_hat, scales, means)

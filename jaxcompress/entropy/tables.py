@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxcompress import coder
 from jaxcompress.entropy.bottleneck import TAIL_MASS
+from jaxcompress.entropy.symbols import to_symbols
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,6 +64,39 @@ class CodingTables:
     def coder_tables(self) -> coder.CdfTables:
         """The same tables prepared for the coder."""
         return coder.CdfTables(self.cdf, self.cdf_length, self.offset)
+
+    def encode(self, values: ArrayLike, indexes: ArrayLike, means: ArrayLike = 0) -> bytes:
+        """Codes values, rounded around their means, to one string.
+
+        Args:
+            values: floats of any shape.
+            indexes: of the row for each value, shaped as `values`: `channel_indexes(values.shape)` for a factorized
+                prior, `build_indexes(scales, scale_table)` for conditional Gaussians.
+            means: shaped as `values` or broadcast to them; for a factorized prior its `bottleneck_medians`.
+
+        Raises:
+            ValueError: values that are not finite or beyond +-2**27, indexes without a row or of another shape.
+        """
+        residual = np.asarray(values, np.float32) - np.asarray(means, np.float32)
+        return coder.encode(to_symbols(np.rint(residual)), indexes, self.coder_tables)
+
+    def decode(self, data: bytes, indexes: ArrayLike, means: ArrayLike = 0) -> np.ndarray:
+        """Decodes a string: the inverse of `encode`.
+
+        Args:
+            data: the string.
+            indexes: the very ones that it was coded with. Computed anew on another device, those of a neural network
+                may not be: see `jaxcompress.integer`.
+            means: likewise.
+
+        Returns:
+            float32 shaped as `indexes`: the values as `ops.quantize` rounds them.
+
+        Raises:
+            StreamError: the string is damaged, or was not made with these tables and indexes.
+        """
+        symbols = coder.decode(data, indexes, self.coder_tables)
+        return symbols.astype(np.float32) + np.asarray(means, np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by name, those that are there."""

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
@@ -172,13 +173,32 @@ class MaskedConv(nn.Module):
         return convolve(x, *_cast(x, kernel, bias), mask=self.mask)
 
 
-class CheckerboardConv(MaskedConv):
-    """Context model of two-pass coding: sees the positions of the other colour of a checkerboard.
+class CheckerboardConv(nn.Module):
+    """Context model of two-pass coding, `[N, H, W, in]` to `[N, H, W, features]`.
 
-    Source: CompressAI `CheckerboardMaskedConv2d`.
+    The first pass codes the anchors, see `ops.checkerboard`: for them this gives zeros. The second codes the others,
+    which see the anchors around them and nothing else. So training, and each pass of an encoder or a decoder, call the
+    same layer, with whatever at the positions that are not decoded yet.
+
+    Attributes:
+        features: output channels.
+        kernel_size: odd side of the square kernel.
+
+    Source: He et al. 2021, "Checkerboard context model for efficient learned image compression"; CompressAI
+    `CheckerboardMaskedConv2d` as its `CheckerboardLatentCodec` uses it.
     """
 
-    @property
-    def mask(self) -> np.ndarray:
-        """The taps in use, float32 `[kernel_size, kernel_size]`."""
-        return ops.checkerboard_mask(self.kernel_size, kind=self.kind)
+    features: int
+    kernel_size: int = 5
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Convolves the anchors of `x`."""
+        init = _uniform(x.shape[-1] * self.kernel_size**2)
+        kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
+        bias = self.param("bias", init, (self.features,))
+        anchors = ops.checkerboard(*x.shape[1:3])[..., None]
+        # Chosen, not multiplied by zero: what is not decoded yet may be anything, NaN included.
+        known = jnp.where(anchors, x, 0)
+        context = ops.masked_conv2d(known, *_cast(x, kernel, bias), mask=ops.checkerboard_mask(self.kernel_size))
+        return jnp.where(anchors, 0, context)

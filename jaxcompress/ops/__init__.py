@@ -10,7 +10,7 @@ and of many GPUs (bfloat16 or TF32 products) moves scales across table threshold
 from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at
 from jaxcompress.ops.gdn import gdn, gdn1, non_negative, non_negative_init
 from jaxcompress.ops.lower_bound import lower_bound
-from jaxcompress.ops.masks import causal_mask, checkerboard_mask
+from jaxcompress.ops.masks import causal_mask, checkerboard, checkerboard_mask
 from jaxcompress.ops.padding import Padding, centered_padding, crop, pad
 from jaxcompress.ops.quantize import (
     TRAINING_QUANTIZERS,
@@ -19,6 +19,7 @@ from jaxcompress.ops.quantize import (
     round_ste,
     round_straight_through,
     soft_round,
+    soft_round_conditional_mean,
     soft_round_inverse,
     soft_round_with_noise,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "all_phases_kernel",
     "causal_mask",
     "centered_padding",
+    "checkerboard",
     "checkerboard_mask",
     "conv2d",
     "conv2d_transpose",
@@ -57,6 +59,7 @@ __all__ = [
     "round_ste",
     "round_straight_through",
     "soft_round",
+    "soft_round_conditional_mean",
     "soft_round_inverse",
     "soft_round_with_noise",
     "space_to_depth",

@@ -1,4 +1,4 @@
-"""Which taps of a context kernel may look at already decoded positions."""
+"""Which positions are decoded first, and which taps of a context kernel may look at them."""
 
 import numpy as np
 
@@ -46,6 +46,22 @@ def checkerboard_mask(kernel_size: int, *, kind: str = "A") -> np.ndarray:
     mask = ((rows + columns) % 2).astype(np.float32)
     mask[kernel_size // 2, kernel_size // 2] = kind == "B"
     return mask
+
+
+def checkerboard(height: int, width: int) -> np.ndarray:
+    """The positions that two-pass coding decodes first, the anchors: those whose row plus column is even.
+
+    Args:
+        height: of the latent.
+        width: likewise.
+
+    Returns:
+        bool `[height, width]`.
+
+    Source: He et al. 2021, "Checkerboard context model"; CompressAI `CheckerboardLatentCodec`, its anchors "even".
+    """
+    rows, columns = np.indices((height, width))
+    return (rows + columns) % 2 == 0
 
 
 def _check(kernel_size: int, kind: str) -> None:

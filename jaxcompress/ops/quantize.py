@@ -1,6 +1,5 @@
 """Rounding, and what stands in for it while training."""
 
-import math
 from collections.abc import Callable
 
 import jax
@@ -82,12 +81,12 @@ def round_straight_through(
     return round_ste(x) if means is None else round_ste(x - means) + means
 
 
-def soft_round(x: jax.Array, alpha: float) -> jax.Array:
+def soft_round(x: jax.Array, alpha: float | jax.Array) -> jax.Array:
     """A smooth staircase: the identity as alpha goes to 0, rounding as it goes to infinity.
 
     Args:
         x: float array of any shape.
-        alpha: steepness, positive.
+        alpha: steepness, positive; under `jax.jit` it may change from step to step.
 
     Returns:
         Array shaped as `x`, equal to it at integers and halves.
@@ -95,10 +94,10 @@ def soft_round(x: jax.Array, alpha: float) -> jax.Array:
     Source: Agustsson and Theis 2020, "Universally quantized neural compression", eq. 16.
     """
     middle = jnp.floor(x) + 0.5
-    return middle + jnp.tanh(alpha * (x - middle)) / (2 * math.tanh(alpha / 2))
+    return middle + jnp.tanh(alpha * (x - middle)) / (2 * jnp.tanh(alpha / 2))
 
 
-def soft_round_inverse(y: jax.Array, alpha: float) -> jax.Array:
+def soft_round_inverse(y: jax.Array, alpha: float | jax.Array) -> jax.Array:
     """The inverse of `soft_round`.
 
     Args:
@@ -110,8 +109,23 @@ def soft_round_inverse(y: jax.Array, alpha: float) -> jax.Array:
     """
     middle = jnp.floor(y) + 0.5
     # Below one, where arctanh is infinite: for a steepness above 16 float32 rounds tanh(alpha / 2) to it.
-    stretched = jnp.clip((y - middle) * (2 * math.tanh(alpha / 2)), -1 + 2**-23, 1 - 2**-23)
+    stretched = jnp.clip((y - middle) * (2 * jnp.tanh(alpha / 2)), -1 + 2**-23, 1 - 2**-23)
     return middle + jnp.arctanh(stretched) / alpha
+
+
+def soft_round_conditional_mean(y: jax.Array, alpha: float | jax.Array) -> jax.Array:
+    """What is expected of x, given its softly rounded value with uniform noise in [-0.5, 0.5) added.
+
+    Args:
+        y: float array of any shape, `soft_round(x, alpha)` and noise.
+        alpha: steepness, positive.
+
+    Returns:
+        Array shaped as `y`: the mean of x if all x are as likely, which holds nearly for wide densities.
+
+    Source: Agustsson and Theis 2020, "Universally quantized neural compression", eq. 18.
+    """
+    return soft_round_inverse(y - 0.5, alpha) + 0.5
 
 
 def soft_round_with_noise(
@@ -119,7 +133,7 @@ def soft_round_with_noise(
     means: jax.Array | None = None,
     *,
     key: jax.Array,
-    alpha: float = 4.0,
+    alpha: float | jax.Array = 4.0,
     axis_name: str | None = None,
 ) -> jax.Array:
     """Rounds softly, adds uniform noise, and undoes the softness: between noise (alpha 0) and rounding (infinity).
@@ -138,7 +152,7 @@ def soft_round_with_noise(
     """
     distance = x if means is None else x - means
     noisy = soft_round(distance, alpha) + _uniform(key, x, axis_name)
-    restored = soft_round_inverse(noisy - 0.5, alpha) + 0.5
+    restored = soft_round_conditional_mean(noisy, alpha)
     return restored if means is None else restored + means
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from jaxcompress import coder
 from jaxcompress.codec.context import integer_context_model
-from jaxcompress.codec.strings import to_symbols
-from jaxcompress.entropy import build_gaussian_tables, default_scale_table
+from jaxcompress.entropy import build_gaussian_tables, default_scale_table, to_symbols
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerLayer, IntegerNetworks, UnsupportedNetworkError
 from jaxcompress.integer.calibrate import Signals, keep_signals
 from jaxcompress.integer.layer import RANGES, SUM_LIMIT, SYMBOL_RANGE

@@ -74,3 +74,56 @@ def test_masked_taps_get_no_gradient(key):
     layer, x = layers.MaskedConv(3), jax.random.normal(key, (1, 6, 6, 2))
     gradients = jax.grad(lambda v: (layer.apply(v, x) ** 2).sum())(layer.init(key, x))
     np.testing.assert_array_equal((gradients["params"]["kernel"] != 0).any((2, 3)), ops.causal_mask(5) > 0)
+
+
+# ---------------------------------------------------------------- the checkerboard
+
+
+@pytest.fixture(scope="module")
+def checkerboard():
+    """A layer with large parameters, latents of odd sides, and where their anchors are."""
+    rng = np.random.default_rng(3)
+    y, layer = rng.normal(size=(2, 7, 9, 3)).astype(np.float32), layers.CheckerboardConv(4)
+    shapes = jax.eval_shape(layer.init, jax.random.key(0), y)
+    variables = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
+    return functools.partial(layer.apply, variables), variables["params"], y, ops.checkerboard(7, 9)
+
+
+def test_anchors_see_nothing_and_the_others_see_anchors_alone(checkerboard):
+    apply, _, y, anchors = checkerboard
+    whole = np.asarray(apply(y))
+    assert (whole[:, anchors] == 0).all()
+    assert (whole[:, ~anchors] != 0).all()
+    np.testing.assert_array_equal(apply(np.where(anchors[..., None], y, np.nan)), whole)
+    seen = np.isnan(apply(np.where(anchors[..., None], np.nan, y))).all((0, 3))
+    np.testing.assert_array_equal(seen, ~anchors)
+
+
+def test_gradients_of_a_checkerboard_reach_the_anchors_within_its_window(checkerboard):
+    apply, _, y, anchors = checkerboard
+    gradient = jax.grad(lambda y: apply(y)[0, 3, 4].sum())(y)
+    rows, columns = np.indices(anchors.shape)
+    window = (abs(rows - 3) <= 2) & (abs(columns - 4) <= 2)
+    np.testing.assert_array_equal((gradient[0] != 0).any(-1), anchors & window)
+    assert (gradient[1] == 0).all()
+    assert (jax.grad(lambda y: apply(y)[:, anchors].sum())(y) == 0).all()
+
+
+def test_two_passes_of_a_checkerboard_give_what_one_gives(checkerboard):
+    apply, _, y, anchors = checkerboard
+    first = apply(np.zeros_like(y))  # a decoder that knows nothing yet
+    second = apply(np.where(anchors[..., None], y, 99))  # and one that knows the anchors
+    whole = apply(y)
+    np.testing.assert_array_equal(first[:, anchors], whole[:, anchors])
+    np.testing.assert_array_equal(second[:, ~anchors], whole[:, ~anchors])
+
+
+def test_a_checkerboard_is_a_sum_over_neighbours_of_the_other_colour(checkerboard):
+    apply, params, y, anchors = checkerboard
+    whole = apply(y)
+    padded = np.pad(y, ((0, 0), (2, 2), (2, 2), (0, 0))).astype(np.float64)
+    for row, column in np.argwhere(~anchors):
+        expected = params["bias"] + sum(
+            padded[:, row + i, column + j] @ params["kernel"][i, j] for i in range(5) for j in range(5) if (i + j) % 2
+        )
+        np.testing.assert_allclose(whole[:, row, column], expected, atol=1e-5)

@@ -178,6 +178,11 @@ def test_checkerboard_masks():
     np.testing.assert_array_equal(ops.checkerboard_mask(3, kind="B"), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
+def test_anchors_of_a_checkerboard():
+    np.testing.assert_array_equal(ops.checkerboard(3, 4), np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]], bool))
+    assert ops.checkerboard(3, 4).dtype == bool
+
+
 @pytest.mark.parametrize("make", [ops.causal_mask, ops.checkerboard_mask])
 def test_masks_refuse_what_they_do_not_know(make):
     with pytest.raises(ValueError, match="'C'"):

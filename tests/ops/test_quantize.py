@@ -105,6 +105,40 @@ def test_soft_rounding_keeps_integers_and_halves(alpha):
     np.testing.assert_allclose(ops.soft_round(CORNERS, alpha), CORNERS, atol=1e-6)
 
 
+def test_soft_rounding_goes_from_the_identity_to_rounding():
+    np.testing.assert_allclose(ops.soft_round(X, 1e-3), X, atol=1e-6)
+    np.testing.assert_allclose(ops.soft_round_inverse(X, 1e-3), X, atol=1e-6)
+    np.testing.assert_allclose(ops.soft_round_conditional_mean(X, 1e-3), X, atol=1e-6)
+    far = np.abs(X - np.floor(X) - 0.5) > 0.1  # from the edges, where tanh(64 / 10) is 1 - 6e-6
+    np.testing.assert_allclose(ops.soft_round(X, 64.0)[far], np.round(X)[far], atol=4e-6)
+    assert not far.all()
+
+
+@alphas
+def test_the_gradient_of_soft_rounding_is_that_of_its_formula(alpha):
+    r = X.astype(np.float64) - np.floor(X) - 0.5
+    expected = alpha / np.cosh(alpha * r) ** 2 / (2 * np.tanh(alpha / 2))
+    (found,) = gradients_of_sum(lambda x: ops.soft_round(x, alpha), X)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 4.0, 8.0])
+def test_the_conditional_mean_is_that_of_all_x_that_noise_could_have_brought_there(alpha):
+    x = np.linspace(-3, 3, 600_001)
+    rounded = soft_round_by_numpy(x, alpha)
+    y = np.linspace(-1.9, 1.9, 39)
+    expected = [x[np.abs(rounded - value) <= 0.5].mean() for value in y]
+    np.testing.assert_allclose(ops.soft_round_conditional_mean(y.astype(np.float32), alpha), expected, atol=2e-5)
+
+
+def test_steepness_may_change_under_jit(key):
+    for function in (ops.soft_round, ops.soft_round_inverse, functools.partial(ops.soft_round_with_noise, key=key)):
+        compiled = jax.jit(lambda x, alpha, function=function: function(x, alpha=alpha))
+        for alpha in (1.0, 5.0):
+            # Where the inverse jumps from one step to the next, the last bit may fall on the other side.
+            assert np.mean(np.abs(compiled(X, alpha) - function(X, alpha=alpha)) > 1e-5) < 1e-3
+
+
 def test_soft_quantization_is_the_paper_s_formula(key):
     noise = np.asarray(ops.add_uniform_noise(jnp.zeros_like(X), key=key), np.float64)
     for means in (None, MEANS):
