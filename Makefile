@@ -8,7 +8,7 @@ PARALLEL := -n auto --dist loadfile
 # What the installed package is made of: a change here installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo test test-slow lint types docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/jaxcompress demo -o demo --force
@@ -29,6 +29,11 @@ types: $(VENV)/.installed-dev
 	ln -s $(CURDIR)/jaxcompress/* build/types/jaxcompress
 	ln -s $(CURDIR)/coder $(CURDIR)/convert $(CURDIR)/train build/types/jaxcompress
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml
+
+# Executes the notebooks among the pages; a warning is an error.
+docs: $(VENV)/.installed-dev
+	$(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
 
 clean:
 	rm -rf $(VENV) build demo
