@@ -41,7 +41,9 @@ default_role = "py:obj"  # a link where there is such a thing, and code elsewher
 os.environ |= {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "JAX_PLATFORMS": "cpu",
-    "JAXCOMPRESS_CACHE": "off",
     "JAXCOMPRESS_HOME": os.devnull,
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / "build" / "docs-programs"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
     "COLUMNS": "100",
 }
