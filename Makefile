@@ -8,7 +8,7 @@ PARALLEL := -n auto --dist loadfile
 # What the installed package is made of: a change here installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
 
-.PHONY: demo test test-slow lint types docs clean
+.PHONY: demo test test-slow lint types docs figures clean
 
 demo: $(VENV)/.installed
 	$(BIN)/jaxcompress demo -o demo --force
@@ -34,6 +34,12 @@ types: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
+
+# What pages include of the benchmarks' output. REFERENCE: a virtual environment with CompressAI; KODAK: the pictures.
+figures: $(VENV)/.installed-dev
+	mkdir -p build
+	$(BIN)/python benchmarks/parity.py --reference "$(REFERENCE)" --kodak "$(KODAK)" > build/parity.txt
+	mv build/parity.txt docs/figures/parity.txt
 
 clean:
 	rm -rf $(VENV) build demo

@@ -12,13 +12,11 @@ project = "jaxcompress"
 author = project_copyright = "The jaxcompress authors"
 version = release = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "offline"]
 exclude_patterns = ["README.md"]  # which index.md includes
 
 html_theme = "furo"
 html_title = f"jaxcompress {__version__}"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 from flax import linen as nn
+
 LEAKY_SLOPE = 0.01
 """Of LeakyReLU, in all CompressAI models."""
 
