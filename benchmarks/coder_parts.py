@@ -141,8 +141,8 @@ def measure_batches(messages: list[Message]) -> dict[str, float]:
     found = {COUNT: sum(m.symbols.size for m in batch)}
     for threads in (1, 2):
         for direction, action in (
-            ("encode", lambda n=threads: coder.encode_batch(symbols, indexes, tables, n)),
-            ("decode", lambda n=threads: coder.decode_batch(streams, indexes, tables, n)),
+            ("encode", lambda n=threads: coder.encode_batch(symbols, indexes, tables, threads=n)),
+            ("decode", lambda n=threads: coder.decode_batch(streams, indexes, tables, threads=n)),
         ):
             _, times = measure(action)
             found |= {f"{direction} wall, {threads}": times["wall"], f"{direction} CPU, {threads}": times["cpu"]}

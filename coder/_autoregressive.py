@@ -160,7 +160,13 @@ class ContextModel:
         order: Order = "raster",
         threads: SupportsIndex = 1,
     ) -> list[bytes]:
-        """Encodes several latents, which may differ in size, side by side: the streams that `encode` gives."""
+        """Encodes several latents, which may differ in size, side by side: the streams that `encode` gives.
+
+        Args:
+            ys: the latents.
+            hypers: the side information of each.
+            tables: see `encode`, as are `order`, `threads` and errors.
+        """
         return self._native.encode(_arrays("y", ys), _arrays("hyper", hypers), _native(tables), order, threads)
 
     def decode_batch(
@@ -176,6 +182,11 @@ class ContextModel:
 
         Faster than one by one, above all in raster order, since weights that are fetched serve all of them. A
         StreamError names the picture (by its position, from 0) and ends the decoding of all.
+
+        Args:
+            datas: the streams.
+            hypers: the side information of each.
+            tables: see `decode`, as are `order`, `threads` and errors.
         """
         streams = [_bytes(data) for data in datas]
         return self._native.decode(streams, _arrays("hyper", hypers), _native(tables), order, threads)

@@ -96,7 +96,7 @@ def decode(data: Buffer, indexes: ArrayLike, tables: CdfTables) -> NDArray[np.in
 
 
 def encode_batch(
-    symbols: Sequence[ArrayLike], indexes: Sequence[ArrayLike], tables: CdfTables, threads: int | None = None
+    symbols: Sequence[ArrayLike], indexes: Sequence[ArrayLike], tables: CdfTables, *, threads: int | None = None
 ) -> list[bytes]:
     """Encodes several pictures, each into a stream of its own; the bytes are those of `encode`.
 
@@ -125,7 +125,7 @@ def encode_batch(
 
 
 def decode_batch(
-    streams: Sequence[Buffer], indexes: Sequence[ArrayLike], tables: CdfTables, threads: int | None = None
+    streams: Sequence[Buffer], indexes: Sequence[ArrayLike], tables: CdfTables, *, threads: int | None = None
 ) -> list[NDArray[np.int32]]:
     """Decodes the streams of several pictures, as `decode` does one, but faster, as `encode_batch` is.
 
@@ -236,7 +236,7 @@ class Decoder:
         self._native.finish()
 
 
-def pmf_to_cdf(pmf: ArrayLike, precision: SupportsIndex = 16) -> NDArray[np.int32]:
+def pmf_to_cdf(pmf: ArrayLike, *, precision: SupportsIndex = 16) -> NDArray[np.int32]:
     """Quantizes a probability mass function so that every symbol can be coded.
 
     Args:

@@ -155,7 +155,13 @@ class IntegerContextModel:
         order: Order = "raster",
         threads: SupportsIndex = 1,
     ) -> list[bytes]:
-        """Encodes several latents, which may differ in size, side by side: the streams that `encode` gives."""
+        """Encodes several latents, which may differ in size, side by side: the streams that `encode` gives.
+
+        Args:
+            ys: the latents.
+            sides: the side information of each.
+            tables: see `encode`, as are `order`, `threads` and errors.
+        """
         latents = [float32_array(_name("y", i, len(ys)), y) for i, y in enumerate(ys)]
         return self._native.encode(latents, _exact_arrays("side", sides, np.int32), _native(tables), order, threads)
 
@@ -172,6 +178,11 @@ class IntegerContextModel:
 
         Faster than one by one, above all in raster order, since weights that are fetched serve all of them. A
         StreamError names the picture (by its position, from 0) and ends the decoding of all.
+
+        Args:
+            datas: the streams.
+            sides: the side information of each.
+            tables: see `decode`, as are `order`, `threads` and errors.
         """
         streams = [_bytes(data) for data in datas]
         return self._native.decode(streams, _exact_arrays("side", sides, np.int32), _native(tables), order, threads)

@@ -18,9 +18,9 @@ def encode_lanes(
     symbols: ArrayLike,
     indexes: ArrayLike,
     tables: CdfTables,
+    *,
     lanes: SupportsIndex = 32,
     threads: SupportsIndex = 1,
-    *,
     parts: SupportsIndex | None = None,
     isa: str | None = None,
 ) -> bytes:
@@ -69,7 +69,7 @@ def encode_lanes(
 
 
 def decode_lanes(
-    data: Buffer, indexes: ArrayLike, tables: CdfTables, threads: SupportsIndex = 1, *, isa: str | None = None
+    data: Buffer, indexes: ArrayLike, tables: CdfTables, *, threads: SupportsIndex = 1, isa: str | None = None
 ) -> NDArray[np.int32]:
     """Decodes a whole stream of `encode_lanes`.
 

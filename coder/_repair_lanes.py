@@ -31,6 +31,10 @@ def decode_lanes_repaired(
     Arguments, result and errors are those of `decode_repaired`, but for three things. Every set is decoded from the
     beginning, since lanes are fast and fail at their ends only. There may be any number of candidates. And the first
     set with which the stream decodes is taken, without a look at whether it can be decoded in two ways.
+
+    Raises:
+        StreamError: no set of the tries allowed decodes.
+        ValueError: see `decode_repaired`.
     """
     indexes = index_array("indexes", indexes)
     positions, others, values = doubt_arrays(candidates, alternatives, distances)

@@ -6,13 +6,15 @@ import hashlib
 import lzma
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from jaxcompress import Codec, Weights
+from jaxcompress import Codec, Weights, reference
+from jaxcompress.codec import container
 from jaxcompress.convert import from_pytorch
 from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
 from jaxcompress.integer.layer import LEAKY_RANGE, SYMBOL_RANGE
@@ -26,6 +28,43 @@ GOLDEN = Path(os.environ.get("JAXCOMPRESS_GOLDEN") or Path(__file__).parent / "g
 os.environ["JAXCOMPRESS_CACHE"] = "off"
 # And find no weights there.
 os.environ["JAXCOMPRESS_HOME"] = os.devnull
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--reference",
+        action="store_true",
+        help="decode every .jxc file that a Codec writes with jaxcompress.reference too (where it can), and compare",
+    )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _files_decode_by_the_reference(request, tmp_path_factory):
+    if not request.config.getoption("--reference"):
+        yield
+        return
+    compress, folder = Codec.compress, tmp_path_factory.mktemp("reference")
+    lock = threading.Lock()
+    saved: dict[int, tuple[Weights, Path]] = {}  # by identity; the weights are kept so that it stays theirs
+
+    def checked(codec, *args, **options):
+        data = compress(codec, *args, **options)
+        can_be = codec.weights.architecture in ARCHITECTURES and type(codec.model) is type(codec.weights.model())
+        if data.startswith(container.MAGIC) and can_be:
+            header = container.unpack(data)[0]
+            if header.entropy_mode or not codec.model.has_hyperprior:
+                with lock:  # a Codec may be shared among threads
+                    if id(codec.weights) not in saved:
+                        saved[id(codec.weights)] = codec.weights, folder / f"{len(saved)}.safetensors"
+                        codec.weights.save(saved[id(codec.weights)][1])
+                found = reference.decode(data, saved[id(codec.weights)][1])
+                np.testing.assert_allclose(found.astype(int), codec.decompress(data), atol=1, rtol=0)
+                print("decoded by the reference:", len(data))
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Codec, "compress", checked)
+        yield
 
 
 class GoldenCase:

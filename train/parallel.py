@@ -54,7 +54,7 @@ class MeshRunner:
         return jax.jit(step, donate_argnums=0, in_shardings=arguments, out_shardings=self.sharding)
 
     def split(self, batch: np.ndarray) -> jax.Array:
-        """One global array, `[N, H, W, 3]`."""
+        """One global array, `[N, H, W, 3]`, of the parts of a batch that the processes read."""
         _check_divides(batch, self._mesh)
         return jax.make_array_from_process_local_data(self._rows, batch)
 
@@ -79,7 +79,7 @@ class PmapRunner:
         )
 
     def split(self, batch: np.ndarray) -> np.ndarray:
-        """One part for each device of this process, `[devices, N / devices, H, W, 3]`."""
+        """One part of this process's batch for each of its devices, `[devices, N / devices, H, W, 3]`."""
         _check_divides(batch, self._mesh)
         return batch.reshape(len(self._mesh.local_devices), -1, *batch.shape[1:])
 

@@ -83,6 +83,9 @@ def make_step(
         [0, 1]; the key is the run's, from which each step derives its own. Metrics are float32 scalars: loss, bpp,
         mse, aux_loss, gradient_norm, learning_rate (and ms_ssim).
 
+    Raises:
+        ValueError: by the function, when a batch cannot be cut into as many parts as `config` accumulates.
+
     Source: CompressAI `examples/train.py`. As there, the networks move first, and the auxiliary loss of the quantiles
     is that of the densities they moved to.
     """

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("there is nothing to compare with the anchor; give files, or names with --with")
     is_file = args.anchor not in published.names() and (args.anchor.endswith(".json") or Path(args.anchor).exists())
     names = [*args.names] if is_file else [args.anchor, *args.names]
-    entries = load_entries([args.anchor] * is_file + args.files, names)
+    entries = load_entries([args.anchor] * is_file + args.files, published=names)
     anchor = entries.pop(0 if is_file else len(args.files)).curve
     metrics = list(dict.fromkeys(_SHORT.get(metric, metric) for metric in args.metric))
     rows = bd_table.bd_table(anchor, [entry.curve for entry in entries], metrics=metrics, method=args.method)

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     from jaxcompress.evaluate.entries import load_entries
     from jaxcompress.evaluate.plot import plot_curves, render
 
-    entries = load_entries(args.files, args.published)
+    entries = load_entries(args.files, published=args.published)
     figure = plot_curves(
         [entry.curve for entry in entries if not entry.reference],
         references=[entry.curve for entry in entries if entry.reference],

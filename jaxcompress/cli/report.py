@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
 
     from jaxcompress.evaluate.report import load_entries, make_report
 
-    entries = load_entries(args.files, args.published)
+    entries = load_entries(args.files, published=args.published)
     report = make_report(entries, anchor=args.anchor, pictures=args.pictures, bpp=args.bpp, title=args.title)
     data = report.html.encode()
     common.write_bytes(args.output, data, force=args.force)

@@ -53,14 +53,17 @@ def run_list(args: argparse.Namespace) -> None:
 
 
 def _describe(group: list[Any]) -> str:
-    """Which qualities there are, and which are here."""
+    """Which qualities there are and how large, and which are here."""
     here = [entry for entry in group if entry.path is not None]
-    size = f"{sum(entry.size for entry in here) / 1e6:.1f} MB"
+    megabytes = f"{sum(entry.size for entry in here) / 1e6:.1f} MB"
     if group[0].quality is None:
-        return f"bundled, {size}; docs/models.md has its card"
-    qualities = f"qualities 1 to {len(group)}"
-    cached = f"; cached: {' '.join(str(entry.quality) for entry in here)} ({size})" if here else ""
-    return qualities + cached
+        return f"bundled, {megabytes}; docs/models.md has its card"
+    parts = [f"qualities 1 to {len(group)}"]
+    if sizes := [round(entry.size / 1e6) for entry in group if entry.path is None]:
+        parts.append(f"{min(sizes)} to {max(sizes)} MB each to fetch")
+    if here:
+        parts.append(f"cached: {' '.join(str(entry.quality) for entry in here)} ({megabytes})")
+    return "; ".join(parts)
 
 
 def run_fetch(args: argparse.Namespace) -> None:
@@ -69,6 +72,6 @@ def run_fetch(args: argparse.Namespace) -> None:
 
     if args.name in zoo.bundled():
         raise ValueError(f"{args.name} comes with the package: there is nothing to fetch")
-    for quality in args.quality or zoo.qualities(args.name, args.metric):
+    for quality in args.quality or zoo.qualities(args.name, metric=args.metric):
         path = zoo.fetch(args.name, quality=quality, metric=args.metric, keep_checkpoint=args.keep_checkpoint)
         print(path, flush=True)

@@ -238,7 +238,15 @@ class Codec:
         return self._jxc.analyse(checked_picture(image))
 
     def check_header(self, header: container.Header) -> None:
-        """Raises WeightsMismatchError or BitstreamError unless a `.jxc` file was written with these weights."""
+        """Checks that a `.jxc` file can be decoded here.
+
+        Args:
+            header: of the file, from `container.unpack`.
+
+        Raises:
+            BitstreamError: the file has what this version does not know.
+            WeightsMismatchError: it was written with other weights.
+        """
         self._jxc.check_header(header)
 
     def _compress_compressai(self, image: np.ndarray, threads: int) -> bytes:
@@ -291,6 +299,7 @@ class Codec:
 
         Raises:
             BitstreamError: a string is damaged, or does not belong to these weights and this shape.
+            ValueError: groups of strings that are too few, too many, or of unequal lengths; a shape that is none.
         """
         groups = 1 + self.model.has_hyperprior
         if len(strings) != groups or len({len(group) for group in strings}) != 1 or not strings[0]:

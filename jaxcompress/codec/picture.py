@@ -80,7 +80,8 @@ def read_picture(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no image, is damaged, or is larger than Pillow's limit against decompression bombs.
+        ValueError: it is no image, is damaged, or is larger than `max_pixels` or Pillow's limit against decompression
+            bombs.
     """
     name = getattr(source, "name", None) or (source if isinstance(source, (str, Path)) else "the input")
     try:

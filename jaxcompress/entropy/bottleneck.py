@@ -68,7 +68,14 @@ def bottleneck_likelihood(params: Params, v: jax.Array) -> jax.Array:
 
 
 def bottleneck_medians(params: Params) -> jax.Array:
-    """The medians `[C]` that values are rounded around; no gradient flows through them."""
+    """The medians that values are rounded around; no gradient flows through them.
+
+    Args:
+        params: of an `EntropyBottleneck`.
+
+    Returns:
+        `[C]`.
+    """
     return jax.lax.stop_gradient(params["quantiles"][:, 0, 1])
 
 

@@ -79,6 +79,9 @@ def build_gaussian_tables(scale_table: np.ndarray, *, tail_mass: float = TAIL_MA
     Returns:
         Tables with `2 * center + 1` symbols and an escape in each row.
 
+    Raises:
+        ValueError: scales that are none, not positive or not ascending.
+
     Source: CompressAI `GaussianConditional.update`. Equal to CompressAI's in every entry for the default scales:
     arithmetic in float32, with erfc taken in float64 and rounded.
     """

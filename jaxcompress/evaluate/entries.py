@@ -26,7 +26,7 @@ class Entry:
     short: str = ""
 
 
-def load_entries(paths: Sequence[str | Path], published: Sequence[str] = ()) -> list[Entry]:
+def load_entries(paths: Sequence[str | Path], *, published: Sequence[str] = ()) -> list[Entry]:
     """Reads curves. Where several have the same name, the names of their files are added.
 
     Args:

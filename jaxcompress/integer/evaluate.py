@@ -28,7 +28,14 @@ FORMS = ("float32", "int8", "bfloat16")
 
 
 def default_form(platform: str | None = None) -> str:
-    """The fastest form on "cpu", "gpu" (or its maker's name) or "tpu"; if not given on JAX's default device."""
+    """The fastest form for a device.
+
+    Args:
+        platform: "cpu", "gpu" (or its maker's name) or "tpu"; that of JAX's default device if None.
+
+    Returns:
+        One of `FORMS`.
+    """
     return {"cpu": "float32", "tpu": "bfloat16"}.get(platform or jax.default_backend(), "int8")
 
 

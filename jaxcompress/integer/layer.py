@@ -134,6 +134,9 @@ class IntegerLayer:
         """Groups of input channels whose sums stay exact in float32, over all taps or over each.
 
         Mostly there is one.
+
+        Args:
+            by_tap: products are summed for each tap of the kernel alone.
         """
         sizes = self.largest_input * np.abs(self.kernel.astype(np.int64))  # [k, k, in, out]
         sizes = sizes.reshape(-1, *sizes.shape[2:]) if by_tap else sizes.sum((0, 1))[None]

@@ -73,7 +73,7 @@ class Conv(nn.Module):
         """What a faster way on CPUs needs, for float32 inference.
 
         Args:
-            kernel: the parameter.
+            kernel: the parameter, `[kh, kw, C_in, C_out]`.
 
         Returns:
             Variables of the collection "prepared"; none if there is no faster way.
@@ -160,7 +160,7 @@ class MaskedConv(nn.Module):
     @property
     def mask(self) -> np.ndarray:
         """The taps in use, float32 `[kernel_size, kernel_size]`."""
-        return ops.causal_mask(self.kernel_size, self.kind)
+        return ops.causal_mask(self.kernel_size, kind=self.kind)
 
     @nn.compact
     def __call__(self, x: jax.Array, *, at_center: bool = False) -> jax.Array:
@@ -181,4 +181,4 @@ class CheckerboardConv(MaskedConv):
     @property
     def mask(self) -> np.ndarray:
         """The taps in use, float32 `[kernel_size, kernel_size]`."""
-        return ops.checkerboard_mask(self.kernel_size, self.kind)
+        return ops.checkerboard_mask(self.kernel_size, kind=self.kind)

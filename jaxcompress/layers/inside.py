@@ -32,7 +32,16 @@ def only_inside(cells: tuple[int, int], size: jax.Array) -> Iterator[None]:
 
 
 def inside(x: jax.Array, cells: tuple[int, int], size: jax.Array) -> jax.Array:
-    """Zeros in `[..., H, W, C]` beyond the signal, see `only_inside`; H and W are multiples of `cells`."""
+    """Sets what lies beyond the signal to zero, see `only_inside`.
+
+    Args:
+        x: `[..., H, W, C]`; H and W are multiples of `cells`.
+        cells: rows and columns of cells that `x` is made of.
+        size: int `[2]`, how many rows and columns of cells are the signal's.
+
+    Returns:
+        As `x`.
+    """
     rows, columns = (
         jnp.arange(side) < count * (side // full) for side, full, count in zip(x.shape[-3:-1], cells, size, strict=True)
     )

@@ -64,11 +64,11 @@ class CompressionModel(nn.Module):
     """Whether the parameters of a latent depend on latents decoded before it."""
 
     def analysis(self, x: jax.Array) -> jax.Array:
-        """Picture `[N, H, W, 3]` in [0, 1] to latent y `[N, H / 16, W / 16, M]`: g_a."""
+        """Picture x, `[N, H, W, 3]` in [0, 1], to latent y, `[N, H / 16, W / 16, M]`: g_a."""
         return self._apply(self.g_a, x)
 
     def synthesis(self, y_hat: jax.Array) -> jax.Array:
-        """Quantized latent to reconstruction `[N, H, W, 3]`, not clamped: g_s."""
+        """Quantized latent `y_hat`, `[N, h, w, M]`, to the reconstruction `[N, 16 h, 16 w, 3]`, not clamped: g_s."""
         return self._apply(self.g_s, y_hat)
 
     def _apply(self, network: Callable, x: jax.Array, **options: Any) -> jax.Array:
@@ -80,7 +80,16 @@ class CompressionModel(nn.Module):
         return self.entropy_bottleneck.aux_loss()
 
     def check_call(self, x: jax.Array | np.ndarray, *, training: bool, as_coded: bool) -> None:
-        """Raises ValueError for modes that exclude each other, or a batch whose shape the strides would change."""
+        """Checks what the model is called with.
+
+        Args:
+            x: pictures `[N, H, W, 3]`.
+            training: see `__call__` of the models.
+            as_coded: likewise.
+
+        Raises:
+            ValueError: modes that exclude each other, or a batch whose shape the strides would change.
+        """
         if training and as_coded:
             raise ValueError("training=True perturbs the latents and as_coded=True rounds them; pass one of the two")
         if not jnp.issubdtype(x.dtype, jnp.floating):

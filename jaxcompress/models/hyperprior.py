@@ -48,11 +48,11 @@ class ScaleHyperprior(CompressionModel):
         return self._apply(self.h_a, jnp.abs(y))
 
     def hyper_synthesis(self, z_hat: jax.Array) -> jax.Array:
-        """Quantized hyper-latent to the side information of y, `[N, h, w, ...]`: h_s."""
+        """Hyper-latent `z_hat`, `[N, h / 4, w / 4, N]`, to the side information of y, `[N, h, w, ...]`: h_s."""
         return self._apply(self.h_s, z_hat)
 
     def gaussian_parameters(self, hyper: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """Scales and means (None: zero) of y, `[N, h, w, M]` each, from the output of `hyper_synthesis`."""
+        """Scales and means (None: zero) of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`."""
         return hyper, None
 
     def __call__(self, x: jax.Array, *, training: bool = False, as_coded: bool = False) -> Output:
@@ -103,6 +103,6 @@ class MeanScaleHyperprior(ScaleHyperprior):
         return self._apply(self.h_a, y)
 
     def gaussian_parameters(self, hyper: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """Scales and means of y, `[N, h, w, M]` each, from the output of `hyper_synthesis`."""
+        """Scales and means of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`."""
         scales, means = jnp.split(hyper, 2, axis=-1)
         return scales, means

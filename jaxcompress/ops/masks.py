@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def causal_mask(kernel_size: int, kind: str = "A") -> np.ndarray:
+def causal_mask(kernel_size: int, *, kind: str = "A") -> np.ndarray:
     """Mask of a raster-order context: what lies above, and to the left on the same row.
 
     Args:
@@ -26,7 +26,7 @@ def causal_mask(kernel_size: int, kind: str = "A") -> np.ndarray:
     return mask
 
 
-def checkerboard_mask(kernel_size: int, kind: str = "A") -> np.ndarray:
+def checkerboard_mask(kernel_size: int, *, kind: str = "A") -> np.ndarray:
     """Mask of a two-pass context: the taps whose row plus column is odd, seen from the other colour's position.
 
     Args:

@@ -33,12 +33,12 @@ def centered_padding(height: int, width: int, multiple: int) -> Padding:
 
 
 def pad(x: jax.Array, padding: Padding) -> jax.Array:
-    """Adds zeros around `x`, `[N, H, W, C]`."""
+    """Adds zeros around `x`, `[N, H, W, C]`, as many as `padding` says."""
     top, bottom, left, right = padding
     return jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
 
 
 def crop(x: jax.Array, padding: Padding) -> jax.Array:
-    """Takes the padding away again: the inverse of `pad`."""
+    """Takes the `padding` of `pad` away from `x`, `[N, H, W, C]`."""
     top, bottom, left, right = padding
     return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]

@@ -29,7 +29,7 @@ class Entry:
         metric: likewise.
         state: "bundled", "cached" (fetched and converted), or "available" (to be fetched on first use).
         path: the weights file, if it is there.
-        size: of it, in bytes.
+        size: of it, in bytes; of one that is not there, about what is to be fetched.
         address: where the checkpoint comes from; None for bundled ones.
     """
 
@@ -38,7 +38,7 @@ class Entry:
     metric: str | None
     state: str
     path: Path | None
-    size: int | None
+    size: int
     address: str | None
 
 
@@ -58,7 +58,7 @@ def entries() -> list[Entry]:
     for checkpoint in published.checkpoints():
         path = cache.cached_path(checkpoint)
         there = path.is_file()
-        state, size = ("cached", path.stat().st_size) if there else ("available", None)
+        state, size = ("cached", path.stat().st_size) if there else ("available", checkpoint.size)
         named = checkpoint.name, checkpoint.quality, checkpoint.metric
         found.append(Entry(*named, state, path if there else None, size, checkpoint.address))
     return found

@@ -76,6 +76,16 @@ SERIES = {
 }
 """By architecture and metric."""
 
+# Of each quality, about: four bytes for each parameter.
+_MEGABYTES = {
+    "bmshj2018-factorized": (12,) * 5 + (28,) * 3,
+    "bmshj2018-hyperprior": (20,) * 5 + (47,) * 3,
+    "mbt2018-mean": (28,) * 4 + (70,) * 4,
+    "mbt2018": (57,) * 4 + (102,) * 4,
+    "cheng2020-anchor": (47,) * 3 + (106,) * 3,
+    "cheng2020-attn": (53,) * 3 + (119,) * 3,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
@@ -106,6 +116,11 @@ class Checkpoint:
         return f"{self.label}.pth.tar"
 
     @property
+    def size(self) -> int:
+        """About how many bytes it has."""
+        return _MEGABYTES[self.name][self.quality - 1] * 10**6
+
+    @property
     def address(self) -> str:
         """Where it is fetched from: `$JAXCOMPRESS_MIRROR` stands for all but the file's name.
 
@@ -130,7 +145,7 @@ def checkpoints() -> Iterator[Checkpoint]:
             yield Checkpoint(name, metric, quality, series.stem, sha256)
 
 
-def qualities(name: str, metric: str | None = None) -> list[int]:
+def qualities(name: str, *, metric: str | None = None) -> list[int]:
     """Qualities that there are, ascending.
 
     Args:

@@ -230,7 +230,11 @@ def test_ctrl_c_ends_the_run_and_the_same_command_goes_on(tmp_path, crops, capsy
     Path("photos").mkdir()
     for number in range(200):
         crops[number % 8].save(f"photos/{number:03}.png")
-    script = "import sys; from jaxcompress.cli import main; sys.exit(main())"
+    # A shell that started the tests in the background may have left Ctrl-C ignored for all of them.
+    script = (
+        "import signal, sys; from jaxcompress.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+    )
     command = [sys.executable, "-P", "-c", script, "encode", "photos", "-o", "out", "--jobs", "2"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not any(Path("out").glob("*.jxc")) and process.poll() is None:

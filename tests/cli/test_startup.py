@@ -117,7 +117,8 @@ def test_a_folder_that_cannot_be_written_to_costs_a_line_at_most(folder):
     (folder / "file").touch()
     named = run("encode", "photo.png", JAXCOMPRESS_CACHE="file/here")
     assert named.stderr == (
-        "jaxcompress: compiled programs are not kept: JAXCOMPRESS_CACHE=file/here is no folder to write to, or others may write there too\n"
+        "jaxcompress: compiled programs are not kept: JAXCOMPRESS_CACHE=file/here is no folder to "
+        "write to, or others may write there too\n"
     )
     assert run("info", "photo.jxc", XDG_CACHE_HOME=str(folder / "file")).stderr == ""
 

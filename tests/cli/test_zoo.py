@@ -75,6 +75,7 @@ def test_published_models_encode_and_decode_by_name(folder, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(zoo.bundled()) + len(published.SERIES)
     assert any(line.startswith(f"{NAME} ") and "qualities 1 to 2; cached: 1 2 (" in line for line in lines)
+    assert any(line.endswith("qualities 1 to 6; 53 to 119 MB each to fetch") for line in lines)
     assert any(line.startswith(zoo.DEFAULT) and "bundled" in line for line in lines)
 
 

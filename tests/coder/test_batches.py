@@ -20,8 +20,8 @@ def pictures(sizes, dtype=np.uint8):
 
 
 def check(symbols, indexes, streams, threads):
-    assert coder.encode_batch(symbols, indexes, TABLES, threads) == streams
-    decoded = coder.decode_batch(streams, indexes, TABLES, threads)
+    assert coder.encode_batch(symbols, indexes, TABLES, threads=threads) == streams
+    decoded = coder.decode_batch(streams, indexes, TABLES, threads=threads)
     for one, expected in zip(decoded, symbols, strict=True):
         assert one.dtype == np.int32
         assert one.shape == np.shape(expected)
@@ -66,16 +66,16 @@ def test_the_first_bad_picture_is_named_when_encoding(threads):
     symbols, indexes, _ = pictures(SIZES)
     symbols[9][8000] = 2**30
     with pytest.raises(ValueError, match=r"^picture 9: symbols\[8000\] is 1073741824 but table \d can code"):
-        coder.encode_batch(symbols, indexes, TABLES, threads)
+        coder.encode_batch(symbols, indexes, TABLES, threads=threads)
     indexes[7][11_999] = 3
     with pytest.raises(ValueError, match=r"^picture 7: indexes\[11999\] is 3 but there are 3 tables"):
-        coder.encode_batch(symbols, indexes, TABLES, threads)
+        coder.encode_batch(symbols, indexes, TABLES, threads=threads)
     symbols[3] = symbols[3][None]
     with pytest.raises(ValueError, match=r"^picture 3: symbols has shape \(1, 37\) but indexes has shape \(37,\)"):
-        coder.encode_batch(symbols, indexes, TABLES, threads)
+        coder.encode_batch(symbols, indexes, TABLES, threads=threads)
     symbols[1] = [0.5]
     with pytest.raises(ValueError, match=r"^picture 1: symbols has dtype float64, expected int32"):
-        coder.encode_batch(symbols, indexes, TABLES, threads)
+        coder.encode_batch(symbols, indexes, TABLES, threads=threads)
 
 
 @pytest.mark.parametrize("threads", THREADS)
@@ -83,19 +83,19 @@ def test_the_first_bad_picture_is_named_when_decoding(threads):
     _, indexes, streams = pictures(SIZES)
     streams[10] += bytes(4)
     with pytest.raises(coder.StreamError, match=r"^picture 10: the stream has 4 bytes left after the last symbol"):
-        coder.decode_batch(streams, indexes, TABLES, threads)
+        coder.decode_batch(streams, indexes, TABLES, threads=threads)
     streams[6] = streams[6][:-4]
     with pytest.raises(coder.StreamError, match=r"^picture 6: the stream ends before the last symbol"):
-        coder.decode_batch(streams, indexes, TABLES, threads)
+        coder.decode_batch(streams, indexes, TABLES, threads=threads)
     indexes[2][4999] = 3
     with pytest.raises(ValueError, match=r"^picture 2: indexes\[4999\] is 3 but there are 3 tables"):
-        coder.decode_batch(streams, indexes, TABLES, threads)
+        coder.decode_batch(streams, indexes, TABLES, threads=threads)
     streams[0] = b""
     with pytest.raises(coder.StreamError, match=r"^picture 0: the stream has 0 bytes"):
-        coder.decode_batch(streams, indexes, TABLES, threads)
+        coder.decode_batch(streams, indexes, TABLES, threads=threads)
     streams[8] = "stream"
     with pytest.raises(TypeError, match="picture 8: data is str, expected bytes"):
-        coder.decode_batch(streams, indexes, TABLES, threads)
+        coder.decode_batch(streams, indexes, TABLES, threads=threads)
 
 
 def test_unequal_numbers_of_pictures_raise():
@@ -108,6 +108,6 @@ def test_unequal_numbers_of_pictures_raise():
 @pytest.mark.parametrize("threads", [0, -1])
 def test_no_threads_raise(threads):
     with pytest.raises(ValueError, match=f"threads is {threads}, expected at least 1, or None"):
-        coder.encode_batch([[0]], [[0]], TABLES, threads)
+        coder.encode_batch([[0]], [[0]], TABLES, threads=threads)
     with pytest.raises(ValueError, match=f"threads is {threads}, expected at least 1, or None"):
-        coder.decode_batch([bytes(8)], [[0]], TABLES, threads)
+        coder.decode_batch([bytes(8)], [[0]], TABLES, threads=threads)

@@ -28,6 +28,6 @@ def test_streams_decode_to_their_symbols(case):
 @pytest.mark.parametrize("case", PMFS, ids=range(len(PMFS)))
 def test_tables_are_identical(case):
     pmf = np.frombuffer(bytes.fromhex(case["pmf_f32_hex"]), "<f4")
-    cdf = coder.pmf_to_cdf(pmf, case["precision"])
+    cdf = coder.pmf_to_cdf(pmf, precision=case["precision"])
     assert cdf.dtype == np.int32
     assert cdf.tolist() == case["cdf"]

@@ -35,7 +35,7 @@ def test_recorded_streams_stay_the_same(isa, count, lanes, parts):
     i = np.arange(count)
     symbols = i * 7 % 11 // 5 - 1 + 1000 * (i % 50 == 9)
     indexes = np.zeros(count, np.uint8)
-    data = coder.encode_lanes(symbols, indexes, SMALL, lanes, parts=parts, isa=isa)
+    data = coder.encode_lanes(symbols, indexes, SMALL, lanes=lanes, parts=parts, isa=isa)
     assert data.hex() == RECORDED[count, lanes, parts]
     assert coder.decode_lanes(data, indexes, SMALL, isa=isa).tolist() == symbols.tolist()
 
@@ -43,8 +43,8 @@ def test_recorded_streams_stay_the_same(isa, count, lanes, parts):
 @pytest.mark.parametrize("lanes", [32, 64])
 @pytest.mark.parametrize("isa", ISAS)
 def test_image_models_come_back(coded, isa, lanes):
-    data = coder.encode_lanes(coded.symbols, coded.indexes, coded.tables, lanes, isa=isa)
-    assert data == coder.encode_lanes(coded.symbols, coded.indexes, coded.tables, lanes, isa="portable")
+    data = coder.encode_lanes(coded.symbols, coded.indexes, coded.tables, lanes=lanes, isa=isa)
+    assert data == coder.encode_lanes(coded.symbols, coded.indexes, coded.tables, lanes=lanes, isa="portable")
     assert len(data) < len(coded.data) + 1.2 * lanes
     decoded = coder.decode_lanes(data, coded.indexes, coded.tables, isa=isa)
     np.testing.assert_array_equal(decoded, coded.symbols)

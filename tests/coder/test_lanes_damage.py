@@ -13,7 +13,7 @@ ISAS = _rans.instruction_sets("lanes")
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("lanes", [32, 64])
 def test_bit_flips_are_found(coded, isa, lanes):
-    data = coder.encode_lanes(coded.symbols, coded.indexes, coded.tables, lanes)
+    data = coder.encode_lanes(coded.symbols, coded.indexes, coded.tables, lanes=lanes)
     flips = [data[:i] + bytes([data[i] ^ 1 << bit]) + data[i + 1 :] for i in range(len(data)) for bit in (i % 8,)]
     for flipped in flips:
         with pytest.raises(StreamError):

@@ -150,7 +150,7 @@ def test_streams_are_those_of_the_reference(message, parts):
     expected = reference_encode(symbols, indexes, rows, offsets, lanes, parts)
     tables = make_tables(rows, offsets)
     for isa in ISAS:
-        assert coder.encode_lanes(symbols, indexes, tables, lanes, parts=parts, isa=isa) == expected
+        assert coder.encode_lanes(symbols, indexes, tables, lanes=lanes, parts=parts, isa=isa) == expected
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -159,9 +159,9 @@ def test_streams_are_those_of_the_reference(message, parts):
 def test_symbols_come_back(isa, message, parts, threads):
     rows, offsets, symbols, indexes, lanes = message
     tables = make_tables(rows, offsets)
-    data = coder.encode_lanes(symbols, indexes, tables, lanes, threads, parts=parts, isa=isa)
+    data = coder.encode_lanes(symbols, indexes, tables, lanes=lanes, threads=threads, parts=parts, isa=isa)
     for dtype in (np.uint8, np.int32):
-        decoded = coder.decode_lanes(data, np.array(indexes, dtype), tables, threads, isa=isa)
+        decoded = coder.decode_lanes(data, np.array(indexes, dtype), tables, threads=threads, isa=isa)
         assert decoded.dtype == np.int32
         assert decoded.tolist() == symbols
 
@@ -172,7 +172,7 @@ def test_symbols_come_back(isa, message, parts, threads):
 def test_truncated_and_extended_streams_raise(isa, message, size, extension, parts):
     rows, offsets, symbols, indexes, lanes = message
     tables = make_tables(rows, offsets)
-    data = coder.encode_lanes(symbols, indexes, tables, lanes, parts=parts)
+    data = coder.encode_lanes(symbols, indexes, tables, lanes=lanes, parts=parts)
     for damaged in (data[: size % len(data)], data + extension):
         with pytest.raises(StreamError):
             coder.decode_lanes(damaged, indexes, tables, isa=isa)
@@ -185,7 +185,7 @@ def test_what_decodes_is_what_encoding_gives(isa, lanes):
     tables = make_tables([[0, 60000, 65536]], [0])
     symbols = [1, 0, 70_000, -9, 0, 17, 2**20, 0, -300, 1000]
     indexes = [0] * len(symbols)
-    data = coder.encode_lanes(symbols, indexes, tables, lanes)
+    data = coder.encode_lanes(symbols, indexes, tables, lanes=lanes)
     others = 0
     for bit in range(8, 8 * len(data)):
         changed = bytearray(data)
@@ -196,7 +196,7 @@ def test_what_decodes_is_what_encoding_gives(isa, lanes):
             continue
         others += 1
         assert decoded.tolist() != symbols
-        assert coder.encode_lanes(decoded, indexes, tables, lanes) == changed
+        assert coder.encode_lanes(decoded, indexes, tables, lanes=lanes) == changed
     assert others > 50
 
 

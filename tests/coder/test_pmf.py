@@ -34,7 +34,7 @@ PROBABILITIES = st.sampled_from([0.0, -0.0, 1e-9, 2**-17]) | st.floats(0, 1, wid
 @given(st.lists(PROBABILITIES, min_size=1, max_size=64), st.integers(6, 16))
 def test_tables_are_those_of_the_reference(pmf, precision):
     pmf[len(pmf) // 2] = 1.0
-    assert coder.pmf_to_cdf(pmf, precision).tolist() == reference_cdf(pmf, precision)
+    assert coder.pmf_to_cdf(pmf, precision=precision).tolist() == reference_cdf(pmf, precision)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_tables_are_those_of_the_reference(pmf, precision):
     ],
 )
 def test_tables_of_small_pmfs(pmf, precision, cdf):
-    assert coder.pmf_to_cdf(pmf, precision).tolist() == cdf
+    assert coder.pmf_to_cdf(pmf, precision=precision).tolist() == cdf
 
 
 def test_as_many_symbols_as_widths_have_one_each():
@@ -87,4 +87,4 @@ def test_any_real_dtype_and_layout_is_taken(dtype):
 )
 def test_what_has_no_table_raises(pmf, precision, message):
     with pytest.raises(ValueError, match=message):
-        coder.pmf_to_cdf(pmf, precision)
+        coder.pmf_to_cdf(pmf, precision=precision)

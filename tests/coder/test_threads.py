@@ -43,9 +43,9 @@ def test_other_threads_run_while_coding(name, no_thread_switches):
         if name == "encode":
             coder.encode(symbols, indexes, TABLES)
         elif name == "encode_batch":
-            coder.encode_batch([symbols], [indexes], TABLES, 1)
+            coder.encode_batch([symbols], [indexes], TABLES, threads=1)
         elif name == "decode_batch":
-            coder.decode_batch([data], [indexes], TABLES, 1)
+            coder.decode_batch([data], [indexes], TABLES, threads=1)
         elif name == "Encoder":
             coder.Encoder(TABLES).encode(symbols, indexes)
         else:

@@ -167,15 +167,15 @@ def test_second_derivatives_of_convolutions_exist():
 
 def test_causal_masks():
     a = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
-    np.testing.assert_array_equal(ops.causal_mask(5, "A"), a)
+    np.testing.assert_array_equal(ops.causal_mask(5, kind="A"), a)
     b = a.copy()
     b[2, 2] = 1
-    np.testing.assert_array_equal(ops.causal_mask(5, "B"), b)
+    np.testing.assert_array_equal(ops.causal_mask(5, kind="B"), b)
 
 
 def test_checkerboard_masks():
-    np.testing.assert_array_equal(ops.checkerboard_mask(3, "A"), [[0, 1, 0], [1, 0, 1], [0, 1, 0]])
-    np.testing.assert_array_equal(ops.checkerboard_mask(3, "B"), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(ops.checkerboard_mask(3, kind="A"), [[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(ops.checkerboard_mask(3, kind="B"), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
 @pytest.mark.parametrize("make", [ops.causal_mask, ops.checkerboard_mask])
@@ -186,7 +186,7 @@ def test_masks_refuse_what_they_do_not_know(make):
         make(4, "A")
 
 
-@pytest.mark.parametrize("mask", [ops.causal_mask(5), ops.causal_mask(5, "B"), ops.checkerboard_mask(5)])
+@pytest.mark.parametrize("mask", [ops.causal_mask(5), ops.causal_mask(5, kind="B"), ops.checkerboard_mask(5)])
 def test_masked_convolution_at_a_position_equals_the_whole(mask):
     x, kernel, bias = normal(1, 5, 5, 3), normal(5, 5, 3, 4), normal(4)
     whole = ops.masked_conv2d(x, kernel, bias, mask=mask)[0, 2, 2]

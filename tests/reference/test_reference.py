@@ -70,7 +70,7 @@ def test_latents_are_equal_and_pixels_within_one(architecture, codec_of, picture
     check(codec, path, picture[..., 0])
     monkeypatch.setattr(jxc, "_CHUNK", 3)
     monkeypatch.setattr("jaxcompress.codec.container.MIN_CHUNK", 1)
-    assert len(check(codec, path, picture).strings) > 2
+    assert len(check(codec, path, picture).strings) - codec.model.has_hyperprior > 1
 
 
 def test_lanes_of_several_parts_decode(codec_of, picture, monkeypatch):

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import threading
 
+import jax
+import jax.numpy as jnp
 import pytest
 
-from jaxcompress import zoo
+from jaxcompress import create, zoo
 from jaxcompress.weights import load
 from jaxcompress.weights_header import read_header
 from jaxcompress.zoo import cache, published
@@ -18,7 +20,7 @@ FACTORIZED = "bmshj2018-factorized"
 def test_all_published_models_are_listed():
     found = [entry for entry in zoo.entries() if entry.state != "bundled"]
     assert len(found) == len({entry.address for entry in found}) == 88
-    assert zoo.qualities("mbt2018", "ms-ssim") == list(range(1, 9))
+    assert zoo.qualities("mbt2018", metric="ms-ssim") == list(range(1, 9))
     assert zoo.qualities("cheng2020-attn") == list(range(1, 7))
     for name, quality, metric, file in (
         (FACTORIZED, 8, "mse", "bmshj2018-factorized-prior-8-5232faa3.pth.tar"),
@@ -28,6 +30,15 @@ def test_all_published_models_are_listed():
         ("cheng2020-attn", 6, "mse", "cheng2020_attn-mse-6-730501f2.pth.tar"),
     ):
         assert published.checkpoint(name, quality, metric).address == published.ADDRESS + file
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_sizes_to_be_fetched_are_those_of_the_networks(name):
+    for checkpoint in published.checkpoints():
+        if checkpoint.name == name and checkpoint.metric == "mse":
+            model = create(name, quality=checkpoint.quality)
+            shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
+            assert checkpoint.size == pytest.approx(4 * sum(leaf.size for leaf in jax.tree.leaves(shapes)), abs=0.5e6)
 
 
 def test_first_use_fetches_and_converts_and_later_ones_do_not(server, zoo_folder, golden_of):

@@ -28,11 +28,11 @@ class ImageFiles:
         return len(self._names)
 
     def name(self, index: int) -> str:
-        """A picture's path below the root."""
+        """The path below the root of the picture with this index."""
         return self._names[index]
 
     def open(self, index: int) -> BinaryIO:
-        """A picture's encoded bytes, as an open file."""
+        """The encoded bytes of the picture with this index, as an open file."""
         return open(self.root / self._names[index], "rb")
 
 

@@ -81,7 +81,7 @@ class Pictures:
         )
 
     def name(self, index: int) -> str:
-        """The name of the picture with this number, without its folder's."""
+        """The name of the picture with this index, without its folder's."""
         return self._files.name(self._indices[index])
 
     def select(self, indices: Sequence[int], *, crop: int | None = None) -> "Pictures":

@@ -34,12 +34,16 @@ class ImageRecords:
         return self._ends[-1] if self._ends else 0
 
     def name(self, index: int) -> str:
-        """A picture's shard and its place there."""
+        """The shard of the picture with this index, and its place there."""
         shard, place = self._find(index)
         return f"{self.paths[shard].name}:{place}"
 
     def open(self, index: int) -> BinaryIO:
-        """A picture's encoded bytes, as an open file."""
+        """The encoded bytes of the picture with this index, as an open file.
+
+        Raises:
+            ValueError: the record is damaged.
+        """
         shard, place = self._find(index)
         try:
             return _Record(self._shards[shard][place], f"{self.paths[shard]}:{place}")

@@ -1,0 +1,177 @@
+"""The examples of the documents run: Python blocks one after the other, as a reader would type them, and commands."""
+
+import ctypes
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import linen as nn
+from PIL import Image
+
+import jaxcompress as jc
+from jaxcompress.cli import build_parser, main
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    """The code blocks of a page in a language, those without one under ""."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(page):
+    """The commands that a page shows on lines of their own, or inside of others, in its order."""
+    text = re.sub(r"\$\((jaxcompress .*?)\)", r"made.safetensors\n\1", page.read_text())
+    found = re.findall(r"^ *(?:srun )?(jaxcompress .*)$", text, re.MULTILINE)
+    return [command.rstrip('"') for command in found]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, golden_of, golden_checkpoint, integer_weights_of):
+    """A folder with the files that the examples take for granted; small networks stand for the published ones."""
+    folder = tmp_path_factory.mktemp("documents")
+    x = np.rint(golden_of("mbt2018-mean").x[0] * 255).astype(np.uint8)
+    for pictures in ("photographs", "kodak"):
+        (folder / pictures).mkdir()
+        for number in range(2):
+            picture = np.tile(x, (2, 2, 1))[:176, 8 * number : 8 * number + 192]  # large enough for MS-SSIM
+            Image.fromarray(picture).save(folder / pictures / f"{number}.png")
+    Image.fromarray(x).save(folder / "photo.png")
+    weights = integer_weights_of("mbt2018-mean")
+    for name in ("q3", "q4"):
+        weights.save(folder / f"{name}.safetensors")
+    for name in ("mbt2018-mean-3-723404a8", "mbt2018-3-22901978"):
+        (folder / f"{name}.pth.tar").write_bytes(golden_checkpoint(re.match(r"(.*)-3-", name)[1]))
+    cached = folder / "home" / "weights"
+    cached.mkdir(parents=True)
+    for name, quality in (("mbt2018-mean", 3), ("cheng2020-attn", 6)):
+        weights.save(cached / f"{jc.zoo.published.checkpoint(name, quality).label}.safetensors")
+    (folder / "large.jxc").write_bytes(jc.Codec(jc.zoo.load()).compress(x))
+    return folder
+
+
+@pytest.fixture
+def folder(prepared, tmp_path, monkeypatch):
+    """A copy of it, where the test runs."""
+    copy = shutil.copytree(prepared, tmp_path / "folder")
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("JAXCOMPRESS_HOME", str(copy / "home"))
+    monkeypatch.setenv("JAXCOMPRESS_OFFLINE", "1")
+    return copy
+
+
+class MyTransform(nn.Module):
+    """What README's reader has made."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Conv(self.features, (16, 16), strides=16)(x)
+
+
+def before_readme(names, number):
+    picture = np.asarray(Image.open("photo.png"))
+    if number == 0:
+        Image.fromarray(np.tile(picture, (3, 3, 1))).save("photo.png")  # the text takes 256 x 256 of it
+        names.update(images=[picture, picture[:64]], np=np)
+    elif number == 1:
+        names.update(MyTransform=MyTransform)
+    else:
+        model = names["recipe"].make_model()
+        variables = model.init(jax.random.key(0), np.zeros((1, 64, 64, 3), np.float32))
+        Path("run").mkdir()
+        jc.train.export("my-codec", model, variables["params"]).save("run/best.safetensors")
+
+
+def before_coder(names, number):
+    if number == 0:
+        tables = jc.load("q3.safetensors").tables["gaussian_conditional"]
+        indexes = np.arange(60, dtype=np.uint8)
+        names.update(cdf=tables.cdf, lengths=tables.cdf_length, offsets=tables.offset)
+        names.update(indexes=indexes, symbols=np.zeros(60, np.int32), groups=np.split(indexes, 3))
+    else:
+        networks = jc.integer.quantize_entropy(jc.convert.from_pytorch("mbt2018-3-22901978.pth.tar")).integer
+        first, *others = networks.context
+        names.update(
+            kernel=first.kernel,
+            latent_shifts=networks.latent_shifts,
+            hidden_shifts=[layer.shift.astype(np.uint8) for layer in networks.context[:-1]],
+            layers=[(layer.kernel[0, 0], layer.bias) for layer in others],
+            output_shifts=others[-1].shift,
+            thresholds=networks.thresholds,
+            y=np.zeros((4, 6, len(networks.latent_shifts)), np.float32),
+            side=np.zeros((4, 6, first.kernel.shape[3]), np.int32),
+        )
+
+
+def before_integer(names, number):
+    names.update(jc=jc)
+
+
+def before_models(names, number):
+    names.update(jc=jc)
+
+
+def before_speed(names, number):
+    paths = [Path("large.jxc")]
+    names.update(
+        codec=jc.Codec(jc.zoo.load()), images=[], read=lambda path: np.zeros((64, 64, 3), np.uint8), paths=paths
+    )
+    names.update(ctypes=ctypes, jax=jax, folder="cache")
+
+
+def before_training(names, number):
+    if number == 1:
+        model = jc.create("mbt2018-mean", n=4, m=6)
+        names.update(params=model.init(jax.random.key(0), np.zeros((1, 64, 64, 3), np.float32))["params"])
+        names.update(model=model, key=jax.random.key(1), batches=[np.zeros((1, 64, 64, 3), np.uint8)] * 2)
+
+
+WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.name)
+def test_python_blocks_run(page, folder, monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: type("Library", (), {"mallopt": staticmethod(lambda *_: 1)}))
+    before = globals().get(f"before_{page.stem.lower().replace('-', '_')}", lambda names, number: None)
+    names = {}
+    for number, block in enumerate(blocks(page, "python")):
+        before(names, number)
+        exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+
+
+ALL_COMMANDS = [(page.name, command) for page in PAGES for command in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "command"), ALL_COMMANDS)
+def test_commands_are_understood(page, command):
+    words = shlex.split(command.replace("...", "--data photographs --out run"), comments=True)[1:]
+    if words[:2] == ["train", "pack"]:
+        words[:2] = ["train-pack"]
+    build_parser().parse_args(words)
+
+
+# What the first two blocks of commands need to be quick: other numbers, and fewer pictures.
+SHORTER = {
+    "--crop 9000,4000,800,600": "--crop 60,40,80,60",
+    "decode photo.jxc -o decoded.png": "decode photo.jxc -o decoded.png --force",
+    "report results/*.json -o report.html": "report results/*.json -o report.html --title Photographs",
+}
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_work_in_their_order(folder, capsys):
+    shown = "\n".join(block for block in blocks(ROOT / "README.md", "") if "jaxcompress train" not in block)
+    for command in re.findall(r"^(jaxcompress .*)$", shown, re.MULTILINE):
+        for given, shorter in SHORTER.items():
+            command = command.replace(given, shorter)
+        words = shlex.split(command, comments=True)[1:]
+        words = [str(found) for word in words for found in (sorted(Path().glob(word)) if "*" in word else [word])]
+        assert main(words) == 0, (command, capsys.readouterr().err)
