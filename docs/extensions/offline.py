@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sphinx.errors import ExtensionError
 
-_LOADED = re.compile(r"""<(?:script|img|iframe)\b[^>]*\ssrc=["'](?:https?:)?//[^"']*|<link\b[^>]*\shref=["'](?:https?:)?//[^"']*""")
+_ADDRESS = r"""=["'](?:https?:)?//[^"']*"""
+_LOADED = re.compile(rf"<(?:script|img|iframe)\b[^>]*\ssrc{_ADDRESS}|<link\b[^>]*\shref{_ADDRESS}")
 
 
 def setup(app) -> None:
