@@ -8,7 +8,7 @@ PARALLEL := -n auto --dist loadfile
 # What the installed package is made of: a change here installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
 
-.PHONY: demo test test-slow lint types dist test-wheel clean
+.PHONY: demo test test-slow lint types docs figures dist test-wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/jaxcompress demo -o demo --force
@@ -29,6 +29,17 @@ types: $(VENV)/.installed-dev
 	ln -s $(CURDIR)/jaxcompress/* build/types/jaxcompress
 	ln -s $(CURDIR)/coder $(CURDIR)/convert $(CURDIR)/train build/types/jaxcompress
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml
+
+# Executes the notebooks among the pages; a warning is an error.
+docs: $(VENV)/.installed-dev
+	$(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
+
+# What pages include of the benchmarks' output. REFERENCE: a virtual environment with CompressAI; KODAK: the pictures.
+figures: $(VENV)/.installed-dev
+	mkdir -p build
+	$(BIN)/python benchmarks/parity.py --reference "$(REFERENCE)" --kodak "$(KODAK)" > build/parity.txt
+	mv build/parity.txt docs/figures/parity.txt
 
 # The wheel comes from the source distribution, which must therefore be complete.
 dist: $(VENV)/.installed-dev

@@ -1,9 +1,12 @@
 """Command lines of benchmarks: the options that several have, and what may be given."""
 
 import argparse
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jaxcompress.files import check_writable
+from jaxcompress.processors import processor_name
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,6 +18,13 @@ class Parser(argparse.ArgumentParser):
             epilog=f"example:\n  python benchmarks/{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+    def parse_args(self, *arguments):
+        """Reads the command line, and prints what a figure needs at its head: script, date, machine and its load."""
+        options = super().parse_args(*arguments)
+        load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+        print(f"benchmarks/{self.prog}, {datetime.now(UTC):%Y-%m-%d}, {processor_name()}, load {load}")
+        return options
 
     def error(self, message: str):
         """Ends the program."""

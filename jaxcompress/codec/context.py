@@ -8,6 +8,7 @@ import numpy as np
 from jaxcompress import coder
 from jaxcompress.integer import IntegerNetworks
 from jaxcompress.layers import Conv, MaskedConv, Sequential, leaky_relu
+from jaxcompress.layers.sequential import LEAKY_SLOPE
 from jaxcompress.models import CompressionModel, JointAutoregressive
 
 
@@ -42,7 +43,7 @@ def context_model(
         params["context_prediction"]["bias"],
         [(layer["kernel"][0, 0], layer["bias"]) for layer in layers],
         scale_table,
-        slope=leaky_relu.keywords["negative_slope"],
+        slope=LEAKY_SLOPE,
     )
 
 

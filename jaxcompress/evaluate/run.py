@@ -2,8 +2,6 @@
 
 import dataclasses
 import errno
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from jaxcompress.evaluate.find_close import find_close
 from jaxcompress.evaluate.measure import DEFAULT_METRICS, check_metrics, measure
 from jaxcompress.evaluate.pictures import Source
 from jaxcompress.files import file_name, write_file
+from jaxcompress.processors import processor_name
 
 # What a row says beside its values.
 _LABELS = ("picture", "quality", "point", "target", "width", "height", "source", "file", "decoded")
@@ -117,7 +116,7 @@ def run(
     table = [rows[name, place] for place in places for name in names if (name, place) in rows]
     coded = "file" if settings.count_header else "strings"
     meta |= {
-        "processor": _processor(),
+        "processor": processor_name(),
         "subsampling": codec.subsampling,
         "bpp": coded if any("bytes" in row for row in table) else "estimate",
         "metrics": list(settings.metrics),
@@ -226,13 +225,3 @@ def _checked_points(codec: PictureCodec, points: Sequence[Quality | Target]) -> 
 
 def _label(point: Quality | Target) -> Quality:
     return point.label if isinstance(point, Target) else point
-
-
-def _processor() -> str:
-    """The processor's name, and how many."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name} x {os.cpu_count()}"

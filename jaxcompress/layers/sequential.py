@@ -6,8 +6,13 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import linen as nn
 
-leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.01)
-"""LeakyReLU with the slope that all CompressAI models use."""
+LEAKY_SLOPE = 0.01
+"""Of LeakyReLU, in all CompressAI models."""
+
+
+def leaky_relu(x: jax.Array) -> jax.Array:
+    """LeakyReLU with the slope that all CompressAI models use: x, or 0.01 x where that is negative."""
+    return jax.nn.leaky_relu(x, negative_slope=LEAKY_SLOPE)
 
 
 class Sequential(nn.Module):

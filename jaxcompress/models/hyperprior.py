@@ -44,7 +44,7 @@ class ScaleHyperprior(CompressionModel):
         self.gaussian_conditional = GaussianConditional(training_quantizer=self.training_quantizer)
 
     def hyper_analysis(self, y: jax.Array) -> jax.Array:
-        """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of |y|."""
+        """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of `|y|`."""
         return self._apply(self.h_a, jnp.abs(y))
 
     def hyper_synthesis(self, z_hat: jax.Array) -> jax.Array:
