@@ -37,15 +37,16 @@ NAMES = {
 
 
 def modules():
-    """Public modules: those with `__all__`, below the package."""
+    """The package, what it names, and what has `__all__` below that."""
     found = [jaxcompress]
-    for info in pkgutil.walk_packages(jaxcompress.__path__, "jaxcompress."):
-        if not any(part.startswith("_") for part in info.name.split(".")) and not info.name.startswith(
-            "jaxcompress.cli"
-        ):
-            module = importlib.import_module(info.name)
-            if hasattr(module, "__all__"):
-                found.append(module)
+    for name in jaxcompress.__all__:
+        module = getattr(jaxcompress, name)
+        if inspect.ismodule(module):
+            found.append(module)
+            for info in pkgutil.walk_packages(module.__path__, f"{module.__name__}."):
+                if not any(part.startswith("_") for part in info.name.split(".")):
+                    below = importlib.import_module(info.name)
+                    found += [below] if hasattr(below, "__all__") else []
     return found
 
 

@@ -20,6 +20,9 @@ def channel_indexes(shape: Sequence[int]) -> np.ndarray:
 def to_symbols(residual: np.ndarray) -> np.ndarray:
     """Rounded residuals as int32.
 
+    Args:
+        residual: floats of any shape.
+
     Raises:
         ValueError: one is not finite, or beyond what the coder can escape (about 2**27).
     """
