@@ -10,6 +10,7 @@ from jaxcompress.reference.architectures import ARCHITECTURES, LATENT_STRIDE, Ar
 MAGIC = b"\x8aJXC"
 VERSION = 3
 MAX_PIXELS = 2**29
+MIN_CHUNK = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +174,9 @@ def _check_values(file: File) -> None:
     if pixels > MAX_PIXELS:
         raise ValueError(f"the picture has {pixels} pixels, padding included; at most {MAX_PIXELS} are decoded")
 
+    for side, chunk in zip(file.latent_shape, (file.chunk_height, file.chunk_width), strict=True):
+        if chunk < min(side, MIN_CHUNK):
+            raise ValueError(f"chunks are {chunk} latents along a side of {side}; expected at least {MIN_CHUNK}")
     _expect("number of strings", len(file.strings), (model.has_hyperprior + len(file.chunks),))
     for i, string in enumerate(file.strings):
         _expect("stream format", string.stream_format, (0,) if model.is_autoregressive and i > 0 else (0, 1))
