@@ -24,7 +24,8 @@ def setup(app) -> None:
 def _mark_code(app, what, name, obj, options, lines: list[str]) -> None:
     """Tells that what is indented is code: under "Example:", and after an empty line."""
     text = re.sub(r"(?m)^Example:$", "Example::\n", "\n".join(lines))
-    text = re.sub(r"(?m)^(\S.*)\n\n(?= {4})", r"\1\n\n::\n\n", text)
+    text = re.sub(r"(?m)^(\S.*[^:\n])\n\n(?= {4})", r"\1\n\n::\n\n", text)
+    text = re.sub(r"(?<!`)`(\.[^`]+)`(?!`)", r"``\1``", text)  # the role takes leading dots for something else
     lines[:] = re.sub(r"CompressAI `(\w+)`", r"CompressAI ``\1``", text).split("\n")  # theirs, not ours of that name
 
 
