@@ -25,7 +25,7 @@ def _mark_code(app, what, name, obj, options, lines: list[str]) -> None:
     """Tells that what is indented is code: under "Example:", and after an empty line."""
     text = re.sub(r"(?m)^Example:$", "Example::\n", "\n".join(lines))
     text = re.sub(r"(?m)^(\S.*[^:\n])\n\n(?= {4})", r"\1\n\n::\n\n", text)
-    text = re.sub(r"(?<!`)`(\.[^`]+)`(?!`)", r"``\1``", text)  # the role takes leading dots for something else
+    text = re.sub(r"(?m)(^|[\s(])`(\.\w+)`", r"\1``\2``", text)  # the role takes leading dots for something else
     lines[:] = re.sub(r"CompressAI `(\w+)`", r"CompressAI ``\1``", text).split("\n")  # theirs, not ours of that name
 
 
@@ -44,8 +44,9 @@ def _default(field: dataclasses.Field) -> str:
 
 
 def _skip_member(app, what, name, obj, skip, options):
-    """Leaves out Flax's `setup`, and fields that are described as attributes."""
-    return True if name in ("setup", "training_quantizer", "compute_dtype", "init_with_output") else None
+    """Leaves out Flax's `setup`, fields that are described as attributes, and those of named tuples."""
+    left_out = name in ("setup", "training_quantizer", "compute_dtype", "init_with_output")
+    return True if left_out or type(obj).__name__ == "_tuplegetter" else None
 
 
 def _find_in_package(app, env, node: nodes.Element, contnode):
