@@ -186,9 +186,9 @@ def test_anchors_of_a_checkerboard():
 @pytest.mark.parametrize("make", [ops.causal_mask, ops.checkerboard_mask])
 def test_masks_refuse_what_they_do_not_know(make):
     with pytest.raises(ValueError, match="'C'"):
-        make(5, "C")
+        make(5, kind="C")
     with pytest.raises(ValueError, match="kernel_size is 4"):
-        make(4, "A")
+        make(4, kind="A")
 
 
 @pytest.mark.parametrize("mask", [ops.causal_mask(5), ops.causal_mask(5, kind="B"), ops.checkerboard_mask(5)])
