@@ -1,0 +1,48 @@
+"""Files that version 0.1.0 wrote are read for ever: to the very latents, here and by the readable decoder.
+
+`latents.json` has a CRC-32 of the latents of each, as float32. They were written by `Codec.compress`.
+"""
+
+import json
+import zlib
+
+import pytest
+
+from jaxcompress import Codec, reference, zoo
+from jaxcompress.codec import container
+
+# The weights of each: bundled ones, or recorded ones with made-up integer networks.
+FILES = {
+    "photograph": zoo.DEFAULT,  # streams of lanes
+    "grey": zoo.DEFAULT,
+    "chunks": zoo.DEFAULT,
+    "wavefront": "mbt2018",
+    "factorized": "bmshj2018-factorized",
+    "hyperprior": "bmshj2018-hyperprior",
+}
+
+
+@pytest.fixture
+def weights_of(golden_of, with_integers):
+    return lambda name: zoo.load() if name == zoo.DEFAULT else with_integers(golden_of(name).weights)
+
+
+def check_sum(latents):
+    return zlib.crc32((latents + 0.0).astype("<f4").tobytes())  # there is one zero
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_version_0_1_0_decode(name, golden_folder, weights_of, tmp_path):
+    weights = weights_of(FILES[name])
+    weights.save(tmp_path / "weights.safetensors")
+    data = (golden_folder / "jxc" / f"{name}.jxc").read_bytes()
+    expected = json.loads((golden_folder / "jxc" / "latents.json").read_text())[name]
+
+    codec = Codec(weights)
+    header, strings = container.unpack(data)
+    shape = header.padded_height // 16, header.padded_width // 16
+    coder = codec._coders[header.entropy_mode]
+    found = coder.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=1)
+    assert check_sum(found) == expected
+    assert check_sum(reference.decode_latents(data, tmp_path / "weights.safetensors")) == expected
+    assert codec.decompress(data).shape == (header.height, header.width, 3)[: 2 if header.channels == 1 else 3]
