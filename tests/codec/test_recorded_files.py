@@ -5,11 +5,14 @@
 
 import json
 import zlib
+from pathlib import Path
 
 import pytest
 
 from jaxcompress import Codec, reference, zoo
 from jaxcompress.codec import container
+
+RECORDED = Path(__file__).parent.parent / "golden" / "jxc"
 
 # The weights of each: bundled ones, or recorded ones with made-up integer networks.
 FILES = {
@@ -32,11 +35,11 @@ def check_sum(latents):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_files_of_version_0_1_0_decode(name, golden_folder, weights_of, tmp_path):
+def test_files_of_version_0_1_0_decode(name, weights_of, tmp_path):
     weights = weights_of(FILES[name])
     weights.save(tmp_path / "weights.safetensors")
-    data = (golden_folder / "jxc" / f"{name}.jxc").read_bytes()
-    expected = json.loads((golden_folder / "jxc" / "latents.json").read_text())[name]
+    data = (RECORDED / f"{name}.jxc").read_bytes()
+    expected = json.loads((RECORDED / "latents.json").read_text())[name]
 
     codec = Codec(weights)
     header, strings = container.unpack(data)
