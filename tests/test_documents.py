@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from flax import linen as nn
+from jax.experimental.compilation_cache import compilation_cache
 from PIL import Image
 
 import jaxcompress as jc
@@ -72,7 +73,12 @@ def folder(prepared, tmp_path, monkeypatch):
     monkeypatch.chdir(copy)
     monkeypatch.setenv("JAXCOMPRESS_HOME", str(copy / "home"))
     monkeypatch.setenv("JAXCOMPRESS_OFFLINE", "1")
-    return copy
+    options = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {option: getattr(jax.config, option) for option in options}
+    yield copy
+    for option, value in before.items():  # a page sets them, and its folder goes with the test
+        jax.config.update(option, value)
+    compilation_cache.reset_cache()
 
 
 class MyTransform(nn.Module):
