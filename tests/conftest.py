@@ -105,7 +105,7 @@ def _load_weights(architecture: str) -> Weights:
     converted = GOLDEN / f"{architecture}.safetensors"  # made by tools/test_wheel.py, for environments without torch
     if converted.exists():
         return load(converted)
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="checkpoints are read with torch")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{architecture}.pth.tar"
         path.write_bytes(checkpoint_bytes(architecture))

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
 
     from jaxcompress.evaluate.entries import load_entries
     from jaxcompress.evaluate.plot import plot_curves, render
+    from jaxcompress.evaluate.report.facts import mixture
 
     entries = load_entries(args.files, published=args.published)
     figure = plot_curves(
@@ -89,4 +90,6 @@ def run(args: argparse.Namespace) -> None:
         log=args.log,
     )
     common.write_bytes(args.output, render(figure, suffix[1:], dpi=args.dpi), force=args.force)
+    for line in mixture([entry.curve for entry in entries]):
+        common.warn(f"note: {line}")
     print(f"{args.output}: {len(entries)} curve{'s' if len(entries) != 1 else ''}")

@@ -139,6 +139,17 @@ def test_the_command_writes_each_format(folder, capsys):
     assert (folder / "x.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_the_command_tells_of_curves_over_other_numbers_of_pictures(folder, capsys):
+    theirs = json.loads((folder / "c.json").read_text())
+    (folder / "c.json").write_text(json.dumps(theirs | {"meta": {"pictures": 4}}))
+    assert main(["plot", "c.json", "--with", "vtm", "-m", "psnr-rgb"]) == 0
+    (note,) = capsys.readouterr().err.splitlines()
+    expected = "jaxcompress: note: These curves are means over different numbers of pictures (VTM: 24; C: 4)."
+    assert note == expected
+    assert main(["plot", "c.json", "-o", "alone.png"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
