@@ -49,7 +49,7 @@ def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, A
     if model.has_hyperprior:
         tables["gaussian_conditional"] = _gaussian_tables(stored)
     weights = Weights(name, n, m, tree, tables, metadata or {})
-    check_weights(weights, model)
+    check_weights(weights)
     _check_derived(others, weights)
     return weights
 
@@ -66,7 +66,7 @@ def to_state_dict(weights: Weights) -> dict[str, np.ndarray]:
     Raises:
         ValueError: they are of no architecture that CompressAI has.
     """
-    check_params(weights.params, weights.model())
+    check_params(weights.params, create(weights.architecture, n=weights.n, m=weights.m))
     params = traverse_util.flatten_dict(dict(weights.params), sep="/")
     state = {keys.param_key(path): keys.to_theirs(path, value) for path, value in params.items()}
     for model, tables in weights.tables.items():

@@ -51,7 +51,7 @@ for i in range(steps):
 
 # Export: exact quantiles, coding tables, and integer networks (jc.integer.quantize_entropy): files decode anywhere.
 train.export("my-codec", model, state.params).save("my-codec.safetensors", overwrite=True)
-codec = jc.Codec(jc.load("my-codec.safetensors", model=model), model=model)
+codec = jc.Codec(jc.load("my-codec.safetensors", model=model))
 data = codec.compress(pictures[0])
 pathlib.Path("my-codec.jxc").write_bytes(data)
 image = codec.decompress(data)

@@ -42,6 +42,7 @@ class Weights:
         tables: coding tables by entropy model, "entropy_bottleneck" and (with a hyperprior) "gaussian_conditional".
         metadata: what is known of them: quality, metric, lambda, source, licence; JSON values.
         integer: the integer networks that streams are coded with, see `integer.quantize_entropy`; or None.
+        module: the Flax module that the parameters belong to, if it is one of your own; or None. It is not saved.
 
     The arrays are copied and made read-only, so that the fingerprints stay true.
     """
@@ -53,6 +54,7 @@ class Weights:
     tables: Mapping[str, CodingTables]
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     integer: IntegerNetworks | None = None
+    module: CompressionModel | None = None
 
     def __post_init__(self):
         """Takes copies that nobody can change."""
@@ -70,7 +72,7 @@ class Weights:
         """Makes weights of freshly trained parameters: builds their coding tables.
 
         Args:
-            architecture: name to store; a `Codec` needs `model=` for one that is not in `models.ARCHITECTURES`.
+            architecture: name to store; for one that is not in `models.ARCHITECTURES`, `load` needs the model again.
             model: the module that was trained.
             params: its parameters; the quantiles should be solved, see `entropy.solve_quantiles`.
             metadata: see the attribute.
@@ -82,18 +84,20 @@ class Weights:
         tables = {"entropy_bottleneck": build_bottleneck_tables(params["entropy_bottleneck"])}
         if model.has_hyperprior:
             tables["gaussian_conditional"] = build_gaussian_tables(default_scale_table())
-        return cls(architecture, model.n, model.m, params, tables, metadata or {})
+        return cls(architecture, model.n, model.m, params, tables, metadata or {}, module=model)
 
     def model(self) -> CompressionModel:
         """The Flax module that these parameters fit.
 
         Raises:
-            ValueError: the architecture is none of `jaxcompress.models`.
+            ValueError: the architecture is none of `jaxcompress.models`, and there is no `module`.
         """
+        if self.module is not None:
+            return self.module
         if self.architecture not in ARCHITECTURES:
             raise ValueError(
-                f"{self.architecture!r} is none of {', '.join(ARCHITECTURES)}: pass your own module as model= to Codec "
-                f"and load"
+                f"{self.architecture!r} is none of {', '.join(ARCHITECTURES)}: give your own model, as model= to "
+                f"jaxcompress.load or by --recipe FILE to a command"
             )
         return create(self.architecture, n=self.n, m=self.m)
 
@@ -175,7 +179,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
 
     Args:
         path: the file.
-        model: the module they belong to, if it is none of `jaxcompress.models`.
+        model: the module they belong to, if it is one of your own.
 
     Returns:
         The weights, checked against their model and their own fingerprints.
@@ -204,8 +208,9 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
             {name: CodingTables(**arrays) for name, arrays in tables.items()},
             header["metadata"],
             IntegerNetworks.from_arrays(integer) if integer else None,
+            module=model,
         )
-        check_weights(weights, model or weights.model())
+        check_weights(weights)
         if {name: value for name, value in header.items() if name.endswith("_fingerprint")} != weights.fingerprints():
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -234,15 +239,14 @@ def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
     output, variables = trace()
     if model.has_hyperprior and (z := output.likelihoods["z"]).shape[:3] != (1, side // 4, side // 4):
         raise ValueError(f"h_a makes {z.shape} of a latent {y.shape}; expected a quarter as wide")
-    if model.has_hyperprior and (z := output.likelihoods["z"]).shape[:3] != (1, side // 4, side // 4):
-        raise ValueError(f"h_a makes {z.shape} of a latent {y.shape}; expected a quarter as wide")
     if output.x_hat.shape != x.shape:
         raise ValueError(f"g_s makes {output.x_hat.shape} of a latent {y.shape}; expected {x.shape}")
     return traverse_util.flatten_dict(variables["params"], sep="/")
 
 
-def check_weights(weights: Weights, model: CompressionModel) -> None:
+def check_weights(weights: Weights) -> None:
     """Raises ValueError unless parameters and tables are just those of the model, float32 and finite."""
+    model = weights.model()
     check_params(weights.params, model)
     _check_tables(weights, model)
     if weights.integer is not None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import inspect
 import re
 import shlex
 import shutil
@@ -99,10 +100,15 @@ def before_readme(names, number):
     elif number == 1:
         names.update(MyTransform=MyTransform)
     else:
-        model = names["recipe"].make_model()
-        variables = model.init(jax.random.key(0), np.zeros((1, 64, 64, 3), np.float32))
-        Path("run").mkdir()
-        jc.train.export("my-codec", model, variables["params"]).save("run/best.safetensors")
+        save_untrained(names["recipe"])
+
+
+def save_untrained(recipe):
+    """What a run of a recipe would leave, but for the training."""
+    model = recipe.make_model()
+    params = model.init(jax.random.key(0), np.zeros((1, 64, 64, 3), np.float32))["params"]
+    Path("run").mkdir()
+    jc.train.export(recipe.architecture, model, params).save("run/best.safetensors")
 
 
 def before_coder(names, number):
@@ -144,6 +150,9 @@ def before_speed(names, number):
 
 def before_training(names, number):
     if number == 1:
+        save_untrained(names["recipe"])
+        names.update(jc=jc)
+    elif number == 2:
         model = jc.create("mbt2018-mean", n=4, m=6)
         names.update(params=model.init(jax.random.key(0), np.zeros((1, 64, 64, 3), np.float32))["params"])
         names.update(model=model, key=jax.random.key(1), batches=[np.zeros((1, 64, 64, 3), np.uint8)] * 2)
@@ -185,6 +194,10 @@ def test_commands_are_understood(page, command):
 
 @pytest.mark.slow
 def test_the_commands_of_the_readme_work_in_their_order(folder, capsys):
+    (recipe,) = (block for block in blocks(ROOT / "README.md", "python") if "class MyRecipe" in block)
+    imports = "from flax import linen as nn\nimport jaxcompress as jc\n"
+    Path("my_recipe.py").write_text("\n".join((imports, inspect.getsource(MyTransform), recipe)))
+    save_untrained(jc.train.load_recipe("my_recipe.py"))
     shown = "\n".join(block for block in blocks(ROOT / "README.md", "") if "jaxcompress train" not in block)
     for command in re.findall(r"^(jaxcompress .*)$", shown, re.MULTILINE):
         words = shlex.split(command.replace("9000,4000,800,600", "60,40,60,50"), comments=True)[1:]

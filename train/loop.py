@@ -164,7 +164,7 @@ class _Run:
         self.progress.pause()
         weights = self._export()
         share = self.pictures[jax.process_index() :: jax.process_count()]
-        results, decoded = validate(weights, self.model, share)
+        results, decoded = validate(weights, share)
         result = _mean_over_processes(results, count=len(self.pictures))
         loss = result.loss(lmbda=self.recipe.weight_of_distortion, metric=self.recipe.metric)
         if not math.isfinite(loss):

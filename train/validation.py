@@ -60,26 +60,23 @@ def export(
     if not model.has_hyperprior:
         return weights
     try:
-        return quantize_entropy(weights, model=model)
+        return quantize_entropy(weights)
     except UnsupportedNetworkError as error:
         _logger.warning("files will decode only where floating-point arithmetic agrees: %s", error)
         return weights
 
 
-def validate(
-    weights: Weights, model: CompressionModel, pictures: Sequence[np.ndarray]
-) -> tuple[list[Validation], list[np.ndarray]]:
+def validate(weights: Weights, pictures: Sequence[np.ndarray]) -> tuple[list[Validation], list[np.ndarray]]:
     """Codes pictures to files and back.
 
     Args:
         weights: to code with.
-        model: the module they belong to.
         pictures: uint8 `[H, W, 3]`, preferably of one size: each size compiles anew.
 
     Returns:
         Figures of each picture, and the decoded pictures.
     """
-    codec = Codec(weights, model=model)
+    codec = Codec(weights)
     files = codec.compress_batch(pictures)
     decoded = codec.decompress_batch(files)
     return [_compare(*item) for item in zip(pictures, decoded, files, strict=True)], decoded

@@ -1,6 +1,7 @@
 """What several commands share: files that may be standard input or output, and the choice of weights."""
 
 import argparse
+import dataclasses
 import mmap
 import os
 import stat
@@ -40,8 +41,18 @@ def add_weights(parser: argparse.ArgumentParser, default: str, *, also: Sequence
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-w", "--weights", metavar="FILE", help="weights file, .safetensors or CompressAI's .pth.tar")
     group.add_argument("--model", metavar="NAME", help=f"name in `jaxcompress zoo list` (default: {default})")
+    add_recipe(parser)
     parser.add_argument("--quality", type=int, metavar="Q", help=f"of a published --model, from 1{also[0]}")
     parser.add_argument("--metric", choices=("mse", "ms-ssim"), help=f"of a published --model (default: mse){also[1]}")
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that names the model of weights, if it is none of the package's."""
+    parser.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="Python file with the model of --weights, if it is your own; see `train`",
+    )
 
 
 def output_path(source: str, given: str | None, suffix: str) -> str:
@@ -115,10 +126,15 @@ def describe(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def load_weights(path: str, *, integer: bool = False):
-    """Weights of a file of ours or of CompressAI's, which has no integer networks: they are made if asked for."""
+def load_weights(path: str, *, recipe: str | None = None, integer: bool = False):
+    """Weights of a file of ours or of CompressAI's, which has no integer networks: they are made if asked for.
+
+    Those of ours may be of the model that a recipe trains.
+    """
     from jaxcompress import weights
 
+    if recipe is not None:
+        return weights.load(path, model=_model_of(recipe, path))
     if path.endswith(PYTORCH_SUFFIXES):
         from jaxcompress import convert
         from jaxcompress.integer import quantize_entropy
@@ -130,15 +146,28 @@ def load_weights(path: str, *, integer: bool = False):
     return weights.load(path)
 
 
+def _model_of(recipe: str, path: str):
+    """The model of a recipe with the sizes of a weights file, which `--set` may have given to it."""
+    from jaxcompress import train
+    from jaxcompress.weights_header import read_header
+
+    header, found = read_header(path), train.load_recipe(recipe)
+    if found.architecture != header["architecture"]:
+        raise ValueError(f"{path} is of {header['architecture']!r}, and {recipe} trains {found.architecture!r}")
+    return dataclasses.replace(found, n=header["n"], m=header["m"]).make_model()
+
+
 def chosen_weights(args: argparse.Namespace, *, integer: bool = False):
     """Those that the options of `add_weights` name, else the bundled ones."""
     from jaxcompress import zoo
 
     if not args.weights:
+        if args.recipe is not None:
+            raise ValueError("--recipe is for weights of your own; give them with --weights FILE")
         return zoo.load(args.model or zoo.DEFAULT, quality=args.quality, metric=args.metric)
     if args.quality is not None or args.metric is not None:
         raise ValueError("--quality and --metric choose among published models; give --model, or leave them out")
-    return load_weights(args.weights, integer=integer)
+    return load_weights(args.weights, recipe=args.recipe, integer=integer)
 
 
 def make_codec(weights, *, entropy: str | None = None, progress: bool = True):

@@ -114,7 +114,7 @@ class _Codecs:
         self._lock = threading.Lock()
         self._found: dict[Path, Any] = {}
         self._given = None
-        if args.weights or args.model:
+        if args.weights or args.model or args.recipe:
             self._given = self._make(common.chosen_weights(args))
         elif args.quality is not None or args.metric is not None:
             raise ValueError("--quality and --metric choose among published models; name one by --model")

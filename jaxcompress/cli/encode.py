@@ -120,7 +120,7 @@ def _weights(args: argparse.Namespace):
 
     if zoo.is_published(args.model):
         return common.chosen_weights(args)
-    weights = common.load_weights(args.weights) if args.weights else zoo.load(args.model or zoo.DEFAULT)
+    weights = common.chosen_weights(argparse.Namespace(**vars(args) | {"quality": None, "metric": None}))
     named = {key: value for key, value in (("quality", args.quality), ("metric", args.metric)) if value is not None}
     return dataclasses.replace(weights, metadata={**weights.metadata, **named})
 

@@ -1,6 +1,7 @@
 """`jaxcompress evaluate`."""
 
 import argparse
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def add_codecs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-w", "--weights", metavar="FILE", nargs="+", default=[], help=".safetensors, or CompressAI's .pth.tar"
     )
+    common.add_recipe(parser)
     parser.add_argument(
         "--model", metavar="NAME", nargs="+", default=[], help="names of bundled weights (default: mbt2018-mean-small)"
     )
@@ -67,7 +69,10 @@ def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any
     from jaxcompress import zoo
     from jaxcompress.evaluate import LearnedCodec, curve_name
 
-    files = {path: common.load_weights(path, integer=args.entropy != "float") for path in args.weights}
+    if args.recipe is not None and not args.weights:
+        raise ValueError("--recipe is for weights of your own; give them with --weights FILE")
+    load = functools.partial(common.load_weights, recipe=args.recipe, integer=args.entropy != "float")
+    files = {path: load(path) for path in args.weights}
     names = args.model or ([] if files else [zoo.DEFAULT])
     curves: dict[str, dict[str, Any]] = {}
     for source, weights in [*files.items(), *((name, zoo.load(name)) for name in names)]:

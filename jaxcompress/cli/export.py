@@ -27,6 +27,7 @@ def add_parser(commands: Any) -> None:
         "how to run the files.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weights file, .safetensors or CompressAI's .pth.tar")
+    common.add_recipe(parser)
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder to be made")
     parser.add_argument("--format", choices=FORMATS, default="stablehlo", help="default: stablehlo")
     parser.add_argument(
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
     from jaxcompress.export import export
 
-    weights = common.load_weights(args.weights)
+    weights = common.load_weights(args.weights, recipe=args.recipe)
     manifest = export(weights, args.output, format=args.format, stages=args.stages)
     size = sum(stage["bytes"] for stage in manifest["stages"].values())
     print(

@@ -15,7 +15,6 @@ from jaxcompress.codec.jxc import JxcCoder
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.networks import NetworksByDevice
 from jaxcompress.codec.pixels import PaddedPicture, checked_picture
-from jaxcompress.models import CompressionModel
 from jaxcompress.ops import centered_padding
 from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights, check_weights
@@ -28,8 +27,7 @@ class Codec:
     parameters for each device that is ever used.
 
     Args:
-        weights: trained weights, see `jaxcompress.load`.
-        model: the module the parameters belong to, if it is none of `jaxcompress.models`.
+        weights: trained weights, see `jaxcompress.load`, which takes models of your own.
         entropy: what `.jxc` files get their scales and means from: "integer", networks in exact integer arithmetic, so
             that every device decodes them; or "float", the networks that were trained. If not given "integer" where the
             weights have such networks. Decoding does what the file says, and CompressAI's strings are always "float".
@@ -52,14 +50,13 @@ class Codec:
         self,
         weights: Weights,
         *,
-        model: CompressionModel | None = None,
         entropy: str | None = None,
         winograd: bool | None = None,
         progress: bool = False,
     ):
         self.weights = weights
-        self.model = model or weights.model()
-        check_weights(weights, self.model)
+        self.model = weights.model()
+        check_weights(weights)
         self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
         self._jxc = JxcCoder(weights, self.model.stride, self._networks, _entropy_mode(entropy, weights))
 

@@ -13,7 +13,6 @@ from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.export import onnx, stablehlo
 from jaxcompress.export.stages import Signal, Stage, stages_of
 from jaxcompress.files import check_new_folder, write_folder
-from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
 
 FORMATS = ("stablehlo", "onnx")
@@ -32,7 +31,6 @@ def export(
     *,
     format: str = "stablehlo",
     stages: Sequence[str] | None = None,
-    model: CompressionModel | None = None,
 ) -> dict[str, Any]:
     """Writes the stages of a model, one file for each, and `manifest.json`.
 
@@ -41,7 +39,6 @@ def export(
         folder: to be made; appears whole or not at all.
         format: "stablehlo" or "onnx".
         stages: those wanted, of `STAGES`; all that the model has if not given.
-        model: the module, if it is none of `jaxcompress.models`.
 
     Returns:
         The manifest.
@@ -58,14 +55,14 @@ def export(
     if format not in FORMATS:
         raise ValueError(f"unknown format {format!r}; expected {' or '.join(FORMATS)}")
     check_new_folder(folder)
-    wanted = stages_of(weights, names=stages, model=model)
+    wanted = stages_of(weights, names=stages)
     if format == "onnx":
         data = {stage.name: onnx.to_onnx(stage, name=f"{weights.architecture} {stage.name}") for stage in wanted}
         suffix, facts = onnx.SUFFIX, onnx.facts()
     else:
         data = {stage.name: stablehlo.to_stablehlo(stage) for stage in wanted}
         suffix, facts = stablehlo.SUFFIX, stablehlo.facts()
-    model = model or weights.model()
+    model = weights.model()
     manifest = {
         "format": _MANIFEST_FORMAT,
         "files": {"kind": format, **facts},

@@ -57,15 +57,12 @@ class Stage:
         return jax.ShapeDtypeStruct(self.input.shape, jnp.float32)
 
 
-def stages_of(
-    weights: Weights, *, names: Sequence[str] | None = None, model: CompressionModel | None = None
-) -> list[Stage]:
+def stages_of(weights: Weights, *, names: Sequence[str] | None = None) -> list[Stage]:
     """The stages of a model.
 
     Args:
         weights: of the model.
         names: those wanted, of `STAGES`; all that the model has if not given.
-        model: the module, if it is none of `jaxcompress.models`.
 
     Returns:
         The stages, in the order of `STAGES`.
@@ -74,7 +71,7 @@ def stages_of(
         ValueError: the model has no such stage, or one that cannot be traced without knowing the size of its input.
     """
     # A codec computes in float32 whatever the model was trained in.
-    model = (model or weights.model()).clone(compute_dtype=jnp.float32)
+    model = weights.model().clone(compute_dtype=jnp.float32)
     present = STAGES if model.has_hyperprior else ("g_a", "g_s")
     if not set(names or ()) <= set(present):
         unknown = ", ".join(sorted(set(names or ()) - set(present)))

@@ -14,7 +14,6 @@ from jaxcompress.integer.layer import RANGES, SYMBOL_RANGE, IntegerLayer
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks, UnsupportedNetworkError, linear_networks
 from jaxcompress.integer.network import MEAN_BITS, SCALE_BITS, IntegerNetworks
 from jaxcompress.integer.rounding import moments, round_weights
-from jaxcompress.models import CompressionModel
 
 if TYPE_CHECKING:  # weights hold integer networks
     from jaxcompress.weights import Weights
@@ -35,7 +34,6 @@ def quantize_entropy(
     images: Iterable[np.ndarray] = (),
     *,
     margin: float = 1.5,
-    model: CompressionModel | None = None,
     progress: bool = False,
 ) -> "Weights":
     """Gives weights the integer networks that their streams are to be coded with.
@@ -48,7 +46,6 @@ def quantize_entropy(
         weights: trained weights of a model with a hyperprior.
         images: uint8 `[H, W, 3]`. None are needed; a few help where what is to be coded is unlike photographs.
         margin: room beyond the largest signals met, at least 1: what lies beyond is clipped, and costs rate.
-        model: the module the parameters belong to, if it is none of `jaxcompress.models`.
         progress: show a bar on standard error.
 
     Returns:
@@ -64,7 +61,7 @@ def quantize_entropy(
     """
     if not 1 <= margin < np.inf:
         raise ValueError(f"margin is {margin!r}; expected a finite number of at least 1")
-    model = model or weights.model()
+    model = weights.model()
     networks = linear_networks(model, weights.params)
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
     pictures = [*drawn_pictures(), *map(_checked_picture, images)]

@@ -84,7 +84,7 @@ def test_files_are_in_wavefront_order_and_compressai_s_strings_in_raster_order(a
 
 def test_a_model_of_another_kind_is_coded_position_by_position(codec, photo, monkeypatch):
     picture = photo[:64, :64]
-    other = Codec(codec.weights, model=WithRelu(n=codec.weights.n, m=codec.weights.m))
+    other = Codec(dataclasses.replace(codec.weights, module=WithRelu(n=codec.weights.n, m=codec.weights.m)))
     data = other.compress(picture)
     header, strings = container.unpack(data)
     assert header.symbol_order == container.SymbolOrder.RASTER

@@ -1,5 +1,6 @@
 """Pictures of any size, on networks that know a few."""
 
+import dataclasses
 import functools
 import mmap
 import threading
@@ -312,7 +313,7 @@ def test_hyper_networks_without_windows_run_once_for_all_chunks(golden_of, large
             return super().gaussian_parameters(hyper)
 
     weights = golden_of("mbt2018-mean").weights
-    codec = Codec(weights, model=OtherParameters(n=weights.n, m=weights.m))
+    codec = Codec(dataclasses.replace(weights, module=OtherParameters(n=weights.n, m=weights.m)))
     shapes = []
     side_information = stages.side_information
 

@@ -53,7 +53,7 @@ def analysed(folder, picture):
     names: dict = {}
     exec(source[: source.index("demo =")], names)
     model = names["MyModel"](n=32, m=48)
-    codec = Codec(load(folder / "my-codec.safetensors", model=model), model=model)
+    codec = Codec(load(folder / "my-codec.safetensors", model=model))
     y, _ = codec.analyse(read_picture(picture).pixels)
     return y
 

@@ -1,5 +1,6 @@
 """Exported networks, run as their users run them, against the model."""
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -177,7 +178,8 @@ def test_a_model_of_ones_own_exports(golden_of, tmp_path):
     own = jc.Weights("own", weights.n, weights.m, weights.params, weights.tables)
     with pytest.raises(ValueError, match="model="):
         jc.export.export(own, tmp_path / "out")
-    manifest = jc.export.export(own, tmp_path / "out", model=weights.model().clone(compute_dtype=jnp.bfloat16))
+    own = dataclasses.replace(own, module=weights.model().clone(compute_dtype=jnp.bfloat16))
+    manifest = jc.export.export(own, tmp_path / "out")
     assert manifest["architecture"] == "own"
     data = (tmp_path / "out" / "g_s.stablehlo").read_bytes()
     y_hat = np.ones((1, 2, 3, weights.m), np.float32)
@@ -206,7 +208,7 @@ def test_mistakes_are_told_and_leave_nothing(golden_of, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"bmshj2018-factorized has no stage h_a, h_s; it has g_a, g_s"):
         export(tmp_path / "out", stages=["h_s", "g_a", "h_a"])
     with pytest.raises(ValueError, match=r"g_s of bmshj2018-factorized cannot be traced .* \[b, h, w, 32\]"):
-        export(tmp_path / "out", model=ModelOfOneSize(n=24, m=32))
+        jc.export.export(dataclasses.replace(weights, module=ModelOfOneSize(n=24, m=32)), tmp_path / "out")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         export(tmp_path / "nowhere" / "out")
     with pytest.raises(FileExistsError, match="exists; give the name of a folder to be made"):

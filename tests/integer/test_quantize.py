@@ -227,7 +227,7 @@ def test_other_networks_are_told_and_exported_for_float_files(kind, message, cap
     params = random_params(model)
     weights = Weights.from_params("own", model, params)
     with pytest.raises(UnsupportedNetworkError, match=message):
-        quantize_entropy(weights, model=model)
+        quantize_entropy(weights)
     with caplog.at_level(logging.WARNING, "jaxcompress"):
         exported = export("own", model, params)
     assert exported.integer is None
@@ -256,7 +256,7 @@ def test_models_of_one_s_own_may_be_quantized(photo):
     model = Narrow(n=4, m=4)
     weights = export("narrow", model, random_params(model, gain=2.0))
     assert weights.integer is not None
-    codec = Codec(weights, model=model)
+    codec = Codec(weights)
     assert codec.decompress(codec.compress(photo[:64, :64])).shape == (64, 64, 3)
 
 
@@ -264,7 +264,7 @@ def test_models_of_one_s_own_may_be_quantized(photo):
 def test_shuffles_anywhere_are_quantized_saved_and_coded(kind, photo, tmp_path):
     model = kind(n=4, m=4)
     export("own", model, random_params(model)).save(tmp_path / "w.safetensors")
-    codec = Codec(load(tmp_path / "w.safetensors", model=model), model=model)
+    codec = Codec(load(tmp_path / "w.safetensors", model=model))
     picture = photo[:64, :64]
     assert codec.decompress(codec.compress(picture)).shape == picture.shape
     (indexes, means), (found, found_means) = parameters(codec, picture)

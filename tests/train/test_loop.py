@@ -38,7 +38,7 @@ def test_validation_is_what_the_codec_does(training, undisturbed, helpers):
     model = load_recipe(str(training.recipe)).make_model()
     weights = load(undisturbed / "last.safetensors", model=model)
     assert weights.metadata["steps"] == 40
-    codec = Codec(weights, model=model)
+    codec = Codec(weights)
     pictures = [read_picture(path).pixels for path in sorted(training.validation.iterdir())]
     files = codec.compress_batch(pictures)
     bits = [8 * len(data) / picture[..., 0].size for data, picture in zip(files, pictures, strict=True)]
