@@ -205,3 +205,15 @@ def test_the_commands_of_the_readme_work_in_their_order(folder, capsys):
             words.append("--force")  # several write photo.jxc
         words = [str(found) for word in words for found in (sorted(Path().glob(word)) if "*" in word else [word])]
         assert main(words) == 0, (command, capsys.readouterr().err)
+
+
+def test_the_table_of_commands_is_what_the_parser_has():
+    (choices,) = (action for action in build_parser()._actions if isinstance(action.choices, dict))
+    expected = [(choice.dest.replace("train-pack", "train pack"), choice.help) for choice in choices._choices_actions]
+    assert re.findall(r"^\| `(\w[^`]*)` \| (.*) \|$", (ROOT / "docs" / "commands.md").read_text(), re.M) == expected
+
+
+def test_the_page_on_training_has_every_setting():
+    text = (ROOT / "docs" / "training.md").read_text()
+    names = {field.name for field in dataclasses.fields(jc.train.Recipe)} - {"optimizer"}
+    assert not [name for name in names if f"`{name}`" not in text]

@@ -152,12 +152,20 @@ class Progress:
         )
         self._steps = steps
         self._since = (time.monotonic(), step)
+        self._compiled = False
 
-    def advance(self) -> None:
-        """One step more has been started."""
+    def advance(self, values: Any) -> None:
+        """One step more has been started.
+
+        Args:
+            values: what it gives. The first step is waited for and not counted, since it is compiled.
+        """
         self._bar.update()
+        if not self._compiled:
+            jax.block_until_ready(values)
+            self._since, self._compiled = (time.monotonic(), self._since[1] + 1), True
 
-    def show(self, step: int, means: Mapping[str, float]) -> float:
+    def show(self, step: int, means: Mapping[str, float]) -> float | None:
         """Shows metrics.
 
         Args:
@@ -165,17 +173,18 @@ class Progress:
             means: with "bpp" and "mse".
 
         Returns:
-            Pictures per second since the last call.
+            Pictures per second since the last call; None if there was only the step that was compiled.
         """
         now = time.monotonic()
         seconds, steps = now - self._since[0], step - self._since[1]
         self._since = (now, step)
-        speed = self._batch_size * steps / max(seconds, 1e-9)
-        figures = f"{means['bpp']:.3f} bpp, {psnr_of(means['mse']):.2f} dB, {speed:.1f} pictures/s"
+        speed = self._batch_size * steps / max(seconds, 1e-9) if steps else None
+        figures = f"{means['bpp']:.3f} bpp, {psnr_of(means['mse']):.2f} dB"
+        figures += f", {speed:.1f} pictures/s" if speed else ""
         self._bar.set_postfix_str(figures)
         if self._bar.disable:
-            left = (self._steps - step) * seconds / max(steps, 1)
-            self.say(f"step {step}/{self._steps}: {figures}, {tqdm.format_interval(left)} left")
+            left = f", {tqdm.format_interval((self._steps - step) * self._batch_size / speed)} left" if speed else ""
+            self.say(f"step {step}/{self._steps}: {figures}{left}")
         return speed
 
     def say(self, line: str) -> None:

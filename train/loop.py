@@ -132,7 +132,7 @@ class _Run:
                 self.state, values = step(self.state, self.runner.split(next(self.batches)), key)
                 self.done += 1
                 self.metrics.add(self.done, values)
-                self.progress.advance()
+                self.progress.advance(values)
                 if self._due(recipe.log_every):
                     self._write_metrics()
                 self.validation_due = self._due(recipe.validate_every)
@@ -156,7 +156,8 @@ class _Run:
         means = self.metrics.means()
         speed = self.progress.show(self.done, means)
         values = {f"train/{name}": value for name, value in means.items()}
-        self.log.write(self.done, {**values, "train/psnr": psnr_of(means["mse"]), "pictures_per_second": speed})
+        values |= {"train/psnr": psnr_of(means["mse"])} | ({"pictures_per_second": speed} if speed else {})
+        self.log.write(self.done, values)
 
     def _validate(self) -> float:
         """Writes files, weights and samples; returns the loss."""

@@ -81,7 +81,7 @@ def make_step(
     Returns:
         A pure function `(state, batch, key) -> (state, metrics)`. The batch is uint8 `[N, H, W, 3]`, or floats in
         [0, 1]; the key is the run's, from which each step derives its own. Metrics are float32 scalars: loss, bpp,
-        mse, aux_loss, gradient_norm, learning_rate (and ms_ssim).
+        mse, gradient_norm, learning_rate (and ms_ssim; and aux_loss, where quantiles are learned by it).
 
     Raises:
         ValueError: by the function, when a batch cannot be cut into as many parts as `config` accumulates.
@@ -123,17 +123,19 @@ def make_step(
         metrics["gradient_norm"] = optax.tree.norm(gradients)
         metrics["learning_rate"] = schedule(state.step) * state.plateau.scale
 
-        # Where the networks move to decides the gradient of the quantiles, so there are two updates, and the second is
-        # the one that counts. The networks' part is the same in both, and the compiler computes it once.
         update = functools.partial(
             optimizer.update, state=state.opt_state, params=state.params, scale=state.plateau.scale
         )
-        moved = optax.apply_updates(state.params, update(gradients)[0])
-        metrics["aux_loss"], aux_gradients = jax.value_and_grad(bottleneck_aux_loss)(moved["entropy_bottleneck"])
-        updates, opt_state = update(_with_quantiles(gradients, aux_gradients["quantiles"]))
+        updates, opt_state = update(gradients)
         params = optax.apply_updates(state.params, updates)
         if config.quantiles == "solved":
             params = _with_quantiles_solved(params, state.step)
+        else:
+            # Where the networks moved to decides the gradient of the quantiles, so there is another update, which counts.
+            # The networks' part is the same in both, and the compiler computes it once.
+            metrics["aux_loss"], auxiliary = jax.value_and_grad(bottleneck_aux_loss)(params["entropy_bottleneck"])
+            updates, opt_state = update(_with_quantiles(gradients, auxiliary["quantiles"]))
+            params = optax.apply_updates(state.params, updates)
         ema = _average(state.ema, params, state.step, config.ema_decay) if config.ema_decay else None
         return TrainState(state.step + 1, params, opt_state, ema, state.plateau), metrics
 

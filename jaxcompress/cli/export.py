@@ -23,7 +23,7 @@ def add_parser(commands: Any) -> None:
         "\n"
         "The folder gets one file for each stage, weights inside, for any number of pictures of any size, and\n"
         "manifest.json, which says what goes in and comes out. Entropy coding stays with jaxcompress.coder, and so\n"
-        "does the context model of autoregressive architectures. ONNX needs jaxcompress[export]. docs/export.md shows\n"
+        "does the context model of autoregressive architectures. ONNX needs the extra `export`. docs/export.md shows\n"
         "how to run the files.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weights file, .safetensors or CompressAI's .pth.tar")

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     except train.Interrupted as stop:
         common.warn(f"{stop}; the same command goes on from there")
         return 128 + stop.signal
-    print(path)
+    print(f"{path}: the last weights; {path.with_name('best.safetensors')}: those of the best validation")
     return 0
 
 

@@ -51,7 +51,7 @@ class LearnedCodec(PictureCodec):
         self._lock = threading.Lock()
         first = next(iter(weights.values()))
         self.name = name or curve_name(first)
-        self.description = "Inference (entropy estimation)" if estimate else "Inference (ans)"
+        self.description = "bits estimated by the likelihoods" if estimate else "real files"
         self.settings = self.qualities = tuple(weights)
 
     def versions(self) -> dict[str, str]:
