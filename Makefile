@@ -35,11 +35,26 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
 
-# What pages include of the benchmarks' output. REFERENCE: a virtual environment with CompressAI; KODAK: the pictures.
-figures: $(VENV)/.installed-dev
-	mkdir -p build
-	$(BIN)/python benchmarks/parity.py --reference "$(REFERENCE)" --kodak "$(KODAK)" > build/parity.txt
-	mv build/parity.txt docs/figures/parity.txt
+# What pages include of the benchmarks' output; `make figure-coder` makes one. REFERENCE: a virtual environment with
+# CompressAI; KODAK: the pictures; WEIGHTS: trained checkpoints. All of them take an hour and a half on a quiet machine.
+figures: $(addprefix figure-,autoregressive codec coder memory networks parity startup)
+
+PICTURE = --picture "$(KODAK)/kodim01.png"
+CHECKPOINT = --checkpoint "$(WEIGHTS)/mbt2018-mean.pth.tar"
+AGAINST = --reference "$(REFERENCE)"
+
+figure-autoregressive: OPTIONS = $(AGAINST) $(PICTURE)
+figure-codec: OPTIONS = $(AGAINST) --kodak "$(KODAK)" --models mbt2018-mean
+figure-coder: OPTIONS = $(AGAINST) --kodak "$(KODAK)" --weights "$(WEIGHTS)"
+figure-memory: OPTIONS = --kodak "$(KODAK)" $(CHECKPOINT)
+figure-networks: OPTIONS = $(AGAINST) --threads 1 --allocator hugetlb
+figure-parity: OPTIONS = $(AGAINST) --kodak "$(KODAK)"
+figure-startup: OPTIONS = $(AGAINST) $(PICTURE) $(CHECKPOINT)
+
+figure-%: $(VENV)/.installed-dev
+	mkdir -p build docs/figures
+	$(BIN)/python benchmarks/$*.py $(OPTIONS) > build/$*.txt
+	mv build/$*.txt docs/figures/$*.txt
 
 # The wheel comes from the source distribution, which must therefore be complete.
 dist: $(VENV)/.installed-dev
