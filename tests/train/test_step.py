@@ -206,7 +206,7 @@ def test_solved_quantiles_are_solved_every_hundred_steps_and_stay_between(make, 
             assert bottleneck_aux_loss(after.params["entropy_bottleneck"]) < 0.05
         else:
             np.testing.assert_array_equal(found, state.params["entropy_bottleneck"]["quantiles"])
-        assert metrics["aux_loss"] > 0.1  # of the quantiles before
+        assert "aux_loss" not in metrics  # nothing is learned by it
 
 
 def test_solving_quantiles_changes_nothing_else(tiny):
