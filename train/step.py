@@ -131,8 +131,8 @@ def make_step(
         if config.quantiles == "solved":
             params = _with_quantiles_solved(params, state.step)
         else:
-            # Where the networks moved to decides the gradient of the quantiles, so there is another update, and that one
-            # counts. The networks' part is the same in both, and the compiler computes it once.
+            # Where the networks moved to decides the gradient of the quantiles, so there is a second update, and that
+            # one counts. The networks' part is the same in both, and the compiler computes it once.
             metrics["aux_loss"], auxiliary = jax.value_and_grad(bottleneck_aux_loss)(params["entropy_bottleneck"])
             updates, opt_state = update(_with_quantiles(gradients, auxiliary["quantiles"]))
             params = optax.apply_updates(state.params, updates)
