@@ -19,6 +19,7 @@ import numpy as np
 import safetensors.numpy
 from flax import traverse_util
 
+from jaxcompress import recorded_outputs
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.files import write_file
 from jaxcompress.integer.network import IntegerNetworks
@@ -157,6 +158,7 @@ class Weights:
 
         Raises:
             FileExistsError: it exists, and `overwrite` is off.
+            ValueError: they are of a model of your own, and `module` is missing.
         """
         header = {
             "format": FORMAT,
@@ -166,6 +168,8 @@ class Weights:
             **self.fingerprints(),
             "metadata": dict(self.metadata),
         }
+        if recorded_outputs.is_own(model := self.model()):
+            header["outputs"] = recorded_outputs.record(model, self.params)
         tensors = {**_flatten("params", self.params), **_table_arrays(self.tables)}
         if self.integer is not None:
             tensors |= _integer_arrays(self.integer)
@@ -174,19 +178,21 @@ class Weights:
         write_file(path, data, overwrite=overwrite)
 
 
-def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
+def load(path: str | Path, *, model: CompressionModel | None = None, same_code: bool = True) -> Weights:
     """Reads weights from a safetensors file written by `Weights.save`.
 
     Args:
         path: the file.
         model: the module they belong to, if it is one of your own.
+        same_code: off to take the parameters into a module whose code has changed, to train on with it.
 
     Returns:
         The weights, checked against their model and their own fingerprints.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no weights file of ours, is damaged, or does not fit its architecture.
+        ValueError: it is no weights file of ours, is damaged, or does not fit its architecture; or the code of your own
+            model has changed so that its networks give something else.
     """
     header = read_header(path)
     with safetensors.safe_open(path, framework="numpy") as file:
@@ -213,6 +219,8 @@ def load(path: str | Path, *, model: CompressionModel | None = None) -> Weights:
         check_weights(weights)
         if {name: value for name, value in header.items() if name.endswith("_fingerprint")} != weights.fingerprints():
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
+        if same_code and "outputs" in header:
+            recorded_outputs.check(weights.model(), weights.params, header["outputs"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path} does not hold usable weights: {error}") from error
     return weights

@@ -63,6 +63,7 @@ class Interruption:
         return self._received
 
     def _receive(self, number: int, _: FrameType | None) -> None:
+        os.write(2, b"\nstopping after this step, which is saved; a second signal stops at once, and saves nothing\n")
         self._received = number
         self._restore()
         if self._several:

@@ -22,6 +22,7 @@ from jax.experimental import multihost_utils
 
 from jaxcompress import __version__, ops
 from jaxcompress.models import CompressionModel
+from jaxcompress.recorded_outputs import is_own
 from jaxcompress.train.checkpoints import Checkpoints
 from jaxcompress.train.data import Batches
 from jaxcompress.train.feed import open_data
@@ -97,6 +98,7 @@ class _Run:
         if resumed := checkpoints.last_step is not None:
             check_recipe(output, recipe)
             self._resume()
+            self._check_code()
         else:
             initial = init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
             self.done, self.state = 0, replicate(initial, runner)
@@ -107,6 +109,11 @@ class _Run:
         if resumed:
             finished = self.done >= recipe.steps
             self.progress.say(f"step {self.done}: {'all steps are done already' if finished else 'going on from here'}")
+
+    def _check_code(self) -> None:
+        last = self.output / "last.safetensors"
+        if is_own(self.model) and last.exists():
+            load(last, model=self.model)
 
     def _resume(self) -> None:
         shapes = jax.eval_shape(
@@ -128,6 +135,12 @@ class _Run:
         try:
             if self.validation_due or (self.done >= recipe.steps and not last.exists()):
                 self._validate()  # a signal came first, or the run was made shorter
+            if self.done < recipe.steps:
+                count = self.batches.state()["data"]["pictures"]
+                self.progress.say(
+                    f"{count:,} pictures to train with, {len(self.pictures)} to validate with; compiling the first step "
+                    f"(Ctrl-C stops after it)"
+                )
             while self.done < recipe.steps:
                 self.state, values = step(self.state, self.runner.split(next(self.batches)), key)
                 self.done += 1
@@ -247,7 +260,7 @@ def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:
         x = jnp.zeros((1, model.stride, model.stride, 3), jnp.float32)
         return jax.jit(model.init)(jax.random.key(recipe.seed), x)["params"]
     if recipe.start.endswith(".safetensors"):
-        params = load(recipe.start, model=model).params
+        params = load(recipe.start, model=model, same_code=False).params
     else:
         from jaxcompress import convert
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from jaxcompress import cli
 from jaxcompress.train.interruption import Interruption
 
 
@@ -34,10 +35,25 @@ def test_a_run_that_was_terminated_and_killed_gives_the_same_results(training, t
 def test_ctrl_c_while_the_first_step_compiles_stops_after_it(training, tmp_path, helpers):
     out = tmp_path / "run"
     run = training.start(out)
-    run.wait_for((out / "recipe.json").exists)
+    run.wait_for(lambda: "compiling" in run.error.read_text())
     assert run.stop(signal.SIGINT) == 130
-    assert run.error.read_text().splitlines()[-1].startswith("jaxcompress: stopped by SIGINT after step 1, ")
+    first, *_, note, last = run.error.read_text().splitlines()
+    assert first == "10 pictures to train with, 2 to validate with; compiling the first step (Ctrl-C stops after it)"
+    assert note.startswith("stopping after this step, which is saved; a second signal stops at once")
+    assert last.startswith("jaxcompress: stopped by SIGINT after step 1, ")
     assert helpers.checkpoints_of(out) == [1]
+
+
+def test_a_model_whose_code_has_changed_is_not_gone_on_with(training, finished, tmp_path, capsys):
+    kept = (finished / "last.safetensors").read_bytes()
+    code, changed = training.recipe.read_text(), tmp_path / "changed.py"
+    changed.write_text(code.replace("Sequential((conv, conv))", "Sequential((conv, conv, jax.numpy.tanh))"))
+    with changed.open("a") as file:
+        file.write("import jax\n")
+    assert cli.main(["train", str(changed), *training.arguments(finished, "--set", "steps=60")[2:]]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the code of Model is not the one that they were saved with: for a known input g_a gives" in line
+    assert (finished / "last.safetensors").read_bytes() == kept
 
 
 def test_what_a_killed_process_was_writing_is_removed(training, finished):

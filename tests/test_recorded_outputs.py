@@ -1,0 +1,70 @@
+"""Weights of a model of your own know the code that they were saved with."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import safetensors
+from flax import linen as nn
+
+from jaxcompress import load
+from jaxcompress.layers import Sequential
+from jaxcompress.models import MeanScaleHyperprior
+from jaxcompress.weights_header import HEADER_KEY
+
+
+def model_with(weights, **activations):
+    """A model that weights fit, with an activation behind the transforms named."""
+
+    class Changed(MeanScaleHyperprior):
+        pass
+
+    def make(maker, activation):
+        return lambda self: Sequential((*getattr(MeanScaleHyperprior, maker)(self).layers, activation))
+
+    for network, activation in activations.items():
+        setattr(Changed, f"make_{network}", make(f"make_{network}", activation))
+    return Changed(n=weights.n, m=weights.m)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, golden_of):
+    weights = golden_of("mbt2018-mean").weights
+    model = model_with(weights, g_a=nn.tanh, h_a=nn.tanh, h_s=nn.tanh, g_s=nn.tanh)
+    path = tmp_path_factory.mktemp("own") / "own.safetensors"
+    dataclasses.replace(weights, architecture="own", module=model).save(path)
+    return path
+
+
+@pytest.mark.parametrize("network", ["g_a", "h_a", "h_s", "g_s"])
+def test_another_activation_is_noticed_in_every_network(saved, golden_of, network):
+    activations = dict.fromkeys(("g_a", "h_a", "h_s", "g_s"), nn.tanh)
+    weights = golden_of("mbt2018-mean").weights
+    load(saved, model=model_with(weights, **activations))
+    other = model_with(weights, **{**activations, network: nn.soft_sign})
+    with pytest.raises(ValueError, match=rf"code of Changed is not the one .* {network} gives [-\d.e]+, .*\d, \.\.\.;"):
+        load(saved, model=other)
+    assert load(saved, model=other, same_code=False).module is other
+
+
+def test_what_is_recorded_is_json_of_all_networks(saved):
+    with safetensors.safe_open(saved, framework="numpy") as file:
+        recorded = json.loads(file.metadata()[HEADER_KEY])["outputs"]
+    assert set(recorded) == {"g_a", "h_a", "h_s", "g_s"}
+    assert all(len(values) == 32 and np.std(values) > 0 for values in recorded.values())
+
+
+def test_a_model_of_the_package_has_no_need_of_it(tmp_path, golden_of):
+    golden_of("mbt2018-mean").weights.save(tmp_path / "w.safetensors")
+    with safetensors.safe_open(tmp_path / "w.safetensors", framework="numpy") as file:
+        assert "outputs" not in json.loads(file.metadata()[HEADER_KEY])
+
+
+def test_a_model_under_a_name_of_the_package_is_noticed(tmp_path, golden_of):
+    weights = golden_of("mbt2018-mean").weights
+    model = model_with(weights, g_s=nn.tanh)
+    dataclasses.replace(weights, module=model).save(tmp_path / "w.safetensors")
+    load(tmp_path / "w.safetensors", model=model)
+    with pytest.raises(ValueError, match="code of MeanScaleHyperprior is not the one"):
+        load(tmp_path / "w.safetensors")
