@@ -39,7 +39,7 @@ def add_parser(commands: Any) -> None:
         type=float,
         nargs="+",
         metavar="T",
-        help="rates to show them at (default: that of the first curve's picture in the middle of its rates)",
+        help="rates to show them at (default: the one that all curves come nearest to)",
     )
     parser.add_argument("-t", "--title", default="Rate and distortion", help="of the page")
 
@@ -59,6 +59,6 @@ def run(args: argparse.Namespace) -> None:
     pictures = f"{len(report.pictures)} picture{'s' if len(report.pictures) != 1 else ''}"
     common.report(
         f"{args.output}: {len(entries)} curve{'s' if len(entries) != 1 else ''}, {pictures} "
-        f"({report.pictures_size / 1e6:.1f} MB of {len(data) / 1e6:.1f} MB)",
+        f"({len(data) / 1e6:.1f} MB, of which pictures {report.pictures_size / 1e6:.1f} MB)",
         output=args.output,
     )

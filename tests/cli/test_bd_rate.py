@@ -36,6 +36,17 @@ def test_files_and_names_against_an_anchor(tmp_path, capsys, monkeypatch):
     assert "interpolation: cubic" in printed
 
 
+@pytest.mark.parametrize("anchor", ["./yours.json", "HM", "yours.json"])
+def test_the_anchor_may_be_one_of_the_files(tmp_path, capsys, monkeypatch, anchor):
+    monkeypatch.chdir(tmp_path)
+    published.load("mbt2018-mse").save("mine.json")
+    published.load("hm").save("yours.json")
+    status, printed, _ = bd_rate(capsys, "mine.json", "yours.json", "--anchor", anchor)
+    assert status == 0
+    assert printed.startswith("anchor: HM (HM 16.20")
+    assert sum(line.startswith(("mbt2018-mse  ", "HM  ")) for line in printed.splitlines()) == 1
+
+
 def test_files_of_one_name_are_told_apart(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     published.load("hm").save("mine.json")

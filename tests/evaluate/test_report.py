@@ -88,7 +88,7 @@ def test_pictures_are_embedded_without_loss(folder):
 @pytest.mark.parametrize(
     ("bpp", "shown"),
     [
-        (None, [[0.5, 0.6]]),
+        (None, [[1.0, 1.2]]),
         ([0.01], [[0.25, 0.3]]),
         ([0.95, 5], [[1.0, 1.2], [2.0, 2.4]]),
         ([0.26, 0.25], [[0.25, 0.3]] * 2),
@@ -101,6 +101,14 @@ def test_each_curve_shows_the_saved_row_nearest_to_the_target(folder, bpp, shown
     assert len(gallery["images"]) == 1 + len({rate for rates in shown for rate in rates})  # each once
     version = shot["targets"][0]["shown"][0]
     assert dict(version["values"])["PSNR"] == f"{METRICS['psnr-rgb'][int(version['quality'])]:.2f} dB"
+
+
+def test_by_default_the_pictures_are_of_about_one_rate(folder):
+    make_curve("low", folder / "results", [0.05, 0.1, 0.2, 0.31])
+    make_curve("high", folder / "results", [0.3, 0.6, 1.2, 2.4])
+    low_and_high = load_entries(["results/low.json", "results/high.json"])
+    (shot,) = data(make_report(low_and_high, pictures=["b.png"]).html, "gallery")["shots"]
+    assert [version["bpp"] for version in shot["targets"][0]["shown"]] == [0.31, 0.3]
 
 
 def test_three_pictures_are_shown_unless_others_are_asked_for(folder):
@@ -130,8 +138,8 @@ def test_decoded_pictures_that_do_not_fit_are_left_out_and_told(folder):
     report = make_report(entries())
     gallery = data(report.html, "gallery")
     assert [[version["curve"] for version in shot["targets"][0]["shown"]] for shot in gallery["shots"]] == [[1], [0]]
-    assert "a.png as one gave it at quality 1 has 10 x 30 pixels, but the original has 40 x 30" in report.notes[0]
-    assert "b.png as two gave it at quality 1 could not be read" in report.notes[1]
+    assert "a.png as one gave it at quality 2 has 10 x 30 pixels, but the original has 40 x 30" in report.notes[0]
+    assert "b.png as two gave it at quality 2 could not be read" in report.notes[1]
     assert all(note in report.html for note in report.notes)
 
 
@@ -205,7 +213,7 @@ def test_lossless_points_and_unknown_values_do_no_harm(folder):
 def test_the_command_writes_the_page_and_says_its_size(folder, capsys):
     assert main(["report", "results/one.json", "results/two.json", "--pictures", "b.png", "-t", "A & B"]) == 0
     size = (folder / "report.html").stat().st_size
-    assert capsys.readouterr().out == f"report.html: 2 curves, 1 picture (0.0 MB of {size / 1e6:.1f} MB)\n"
+    assert capsys.readouterr().out == f"report.html: 2 curves, 1 picture ({size / 1e6:.1f} MB, of which pictures 0.0 MB)\n"
     assert "<h1>A &amp; B</h1>" in (folder / "report.html").read_text()
     assert main(["report", "results/one.json"]) == 2
     assert "report.html exists" in capsys.readouterr().err

@@ -52,8 +52,8 @@ def make_gallery(
     Args:
         entries: curves; their rows tell where pictures were saved, if they were.
         pictures: names of those to show; the first three that were saved unless given.
-        bpp: target rates, for each of which every curve gives its nearest row; unless given, that of the first curve's
-            row in the middle of its rates.
+        bpp: target rates, for each of which every curve gives its nearest row; unless given, the rate that
+            all curves come nearest to.
 
     Raises:
         ValueError: a picture of `pictures` was not saved, or a target is not positive.
@@ -108,7 +108,7 @@ def _make_shot(
     first = next(iter(rows.values()))
     source = Path(first[0]["source"])
     original = _read(source, f"the original of {name}")
-    targets = bpp or [first[(len(first) - 1) // 2]["bpp"]]
+    targets = bpp or [_common_rate(list(rows.values()))]
     broken: set[int] = set()
     versions: list[dict[str, Any]] = []
     for target in targets:
@@ -127,6 +127,15 @@ def _make_shot(
     height, width = original.shape[:2]
     shot = {"name": name, "width": width, "height": height, "original": images.add(source, original)}
     return shot | {"targets": versions}
+
+
+def _common_rate(rows: Sequence[Sequence[Mapping[str, Any]]]) -> float:
+    """The rate of a row that the farthest curve has a row nearest to, by ratio; of several, one in the middle."""
+    by_curve = [np.log([row["bpp"] for row in curve]) for curve in rows]
+    rates = np.concatenate(by_curve)
+    from_middle = np.abs(rates - (rates.min() + rates.max()) / 2)
+    farthest = np.max([np.abs(curve - rates[:, None]).min(axis=1) for curve in by_curve], axis=0)
+    return float(np.exp(rates[np.lexsort((from_middle, farthest.round(2)))[0]]))
 
 
 def _make_version(

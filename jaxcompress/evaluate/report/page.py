@@ -51,8 +51,8 @@ def make_report(
         anchor: name of the curve that BD-rates compare with, or its short one; the first reference, else the first
             curve, unless given.
         pictures: names of pictures to show, of those that were saved; the first three unless given.
-        bpp: rates to show pictures at: of each curve the saved one nearest to it; unless given, that of the first
-            curve's row in the middle of its rates.
+        bpp: rates to show pictures at: of each curve the saved one nearest to it; unless given, the rate
+            that all curves come nearest to.
         title: of the page.
 
     Raises:
