@@ -22,12 +22,13 @@ from jaxcompress.convert import from_pytorch
 ROOT = Path(__file__).resolve().parents[1]
 # What the tests need of their own.
 PYTEST = ("pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.120")
-# Every layer between an array and a file, the numbers of CompressAI, and training steps.
+# Every layer between an array and a file, networks as StableHLO, the numbers of CompressAI, and training steps.
 TESTS = (
     "test_package.py",
     "coder/test_golden.py",
     "coder/test_lanes.py",
     "codec/test_codec.py",
+    "export/test_export.py",
     "parity/test_golden_streams.py",
     "train/test_step.py",
 )
