@@ -180,6 +180,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_two_devices_share_the_pictures_and_write_the_same_bytes(tmp_path, photo):
     pictures = np.stack([photo[:64, :64], photo[20:84, :64], photo[:64, 10:74], photo[30:94, 5:69]])
     np.save(tmp_path / "pictures.npy", pictures)

@@ -266,6 +266,7 @@ def test_damage_never_gives_a_picture(architecture, golden_of, photo):
         codec.decompress(data + b"\0")
 
 
+@pytest.mark.slow
 def test_strings_damaged_behind_the_checksum_s_back_raise_or_decode(golden_of, photo):
     # With all checksums made right again only the coder's own checks are left. They find nearly all damage, and
     # whatever they let through is a picture of the right size.

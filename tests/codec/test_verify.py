@@ -60,7 +60,7 @@ def test_all_ways_are_equal_and_the_hash_is_the_recorded_one(codec_of, photo, ar
     assert report.hash == recorded
 
 
-@pytest.mark.parametrize("architecture", ["mbt2018-mean", "mbt2018"])
+@pytest.mark.parametrize("architecture", [pytest.param("mbt2018-mean", marks=pytest.mark.slow), "mbt2018"])
 def test_quantized_networks_are_equal_in_all_ways(golden_of, photo, architecture):
     seen = np.pad(photo, ((0, 155), (0, 181), (0, 0)), mode="reflect")
     codec = Codec(quantize_entropy(golden_of(architecture).weights, [seen]))

@@ -52,7 +52,7 @@ def test_an_estimate_is_that_of_the_likelihoods(weights, crop):
     model = weights.model()
     top, bottom, left, right = centered_padding(*crop.shape[:2], model.stride)
     x = np.pad(crop / np.float32(255), ((top, bottom), (left, right), (0, 0)))[None].astype(np.float32)
-    out = model.apply(weights.variables, x)
+    out = jax.jit(model.apply)(weights.variables, x)
     assert estimate.bits() == pytest.approx(float(metrics.estimated_bits_per_pixel(out.likelihoods, 1)), rel=1e-5)
     height, width = crop.shape[:2]
     x_hat = np.clip(np.asarray(out.x_hat)[0, top : top + height, left : left + width], 0, 1)

@@ -20,8 +20,8 @@ from jaxcompress.train.validation import export
 from jaxcompress.weights import expected_params
 
 HYPERPRIORS = [name for name in ARCHITECTURES if "factorized" not in name]
-# The networks of cheng2020-attn that matter here are those of cheng2020-anchor, and its others take long to compile.
-MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * (name == "cheng2020-attn")) for name in HYPERPRIORS]
+# The networks of cheng2020 take long to compile.
+MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("cheng")) for name in HYPERPRIORS]
 
 
 def pictures_of(case):
@@ -70,6 +70,7 @@ def test_drawn_pictures_are_the_same_each_time():
         np.testing.assert_array_equal(picture, other)
 
 
+@pytest.mark.slow
 def test_pictures_are_taken_into_account(golden_of):
     weights = golden_of("bmshj2018-hyperprior").weights
     first = quantize_entropy(weights)
@@ -260,7 +261,7 @@ def test_models_of_one_s_own_may_be_quantized(photo):
     assert codec.decompress(codec.compress(photo[:64, :64])).shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("kind", [EndsWithShuffle, ShufflesByFour])
+@pytest.mark.parametrize("kind", [pytest.param(EndsWithShuffle, marks=pytest.mark.slow), ShufflesByFour])
 def test_shuffles_anywhere_are_quantized_saved_and_coded(kind, photo, tmp_path):
     model = kind(n=4, m=4)
     export("own", model, random_params(model)).save(tmp_path / "w.safetensors")

@@ -8,10 +8,12 @@ from flax import nnx, traverse_util
 
 from jaxcompress.convert import keys
 from jaxcompress.entropy import bottleneck_aux_loss
+from jaxcompress.models import ARCHITECTURES
 from jaxcompress.ops import causal_mask
 from jaxcompress.train import rate_distortion
 
 LAMBDA = 0.03  # of the recorded losses
+FAST_GRADIENTS = ("bmshj2018-factorized-relu", "mbt2018-mean")  # the others take half a minute each to compile
 
 
 def stage_tolerance(case):
@@ -54,6 +56,11 @@ def test_eval_forward_gives_compressai_pictures_and_likelihoods(golden):
         assert_likelihoods(likelihood, golden.image(f"eval/likelihoods/{name}"))
 
 
+@pytest.mark.parametrize(
+    "golden",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST_GRADIENTS)) for name in ARCHITECTURES],
+    indirect=True,
+)
 def test_training_forward_and_gradients_are_compressai_s(golden):
     # The recordings were made with the additive noise forced to zero.
     model = golden.weights.model().clone(training_quantizer=lambda v, means=None, *, key: v)
