@@ -1,4 +1,4 @@
-"""What the networks of a model give for known inputs: kept with the weights of a model of your own, compared at loading.
+"""What networks give for known inputs: kept with the weights of a model of your own, and compared at loading.
 
 Fingerprints cover parameters. They do not tell that the Python code around these has changed, by another activation
 say, and a decoder would then make a wrong picture without a word.
@@ -56,13 +56,14 @@ def check(model: CompressionModel, params: Mapping[str, Any], recorded: Mapping[
         now, then = np.array(found), np.array(recorded.get(stage, ()), float)
         if now.shape != then.shape or np.abs(now - then).mean() > _TOLERANCE * max(np.abs(then).mean(), 1e-6):
             raise ValueError(
-                f"the code of {type(model).__name__} is not the one that they were saved with: for a known input {stage} "
-                f"gives {_first(now)}, and gave {_first(then)}; take the code of then, or train anew with that of now"
+                f"the code of {type(model).__name__} is not the one that they were saved with: for a known input "
+                f"{stage} gives {_first(now)}, and gave {_first(then)}; take the code of then, or train anew "
+                f"with that of now"
             )
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _outputs(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, jax.Array]:
+def _outputs(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, Any]:
     side = model.stride // 16
     inputs = {"g_a": ("analysis", (side * 16, 3)), "g_s": ("synthesis", (side, model.m))}
     if model.has_hyperprior:

@@ -138,8 +138,8 @@ class _Run:
             if self.done < recipe.steps:
                 count = self.batches.state()["data"]["pictures"]
                 self.progress.say(
-                    f"{count:,} pictures to train with, {len(self.pictures)} to validate with; compiling the first step "
-                    f"(Ctrl-C stops after it)"
+                    f"{count:,} pictures to train with, {len(self.pictures)} to validate with; compiling the first "
+                    f"step (Ctrl-C stops after it)"
                 )
             while self.done < recipe.steps:
                 self.state, values = step(self.state, self.runner.split(next(self.batches)), key)

@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import math
 import sys
+import traceback
 import types
 import typing
 from collections.abc import Iterable
@@ -164,10 +165,13 @@ def load_recipe(name: str) -> Recipe:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ValueError(f"{path} is no usable recipe: {type(error).__name__}: {error}") from error
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        place = f" (line {lines[-1]})" if lines else ""
+        raise ValueError(f"{path} is no usable recipe: {type(error).__name__}: {error}{place}") from error
     recipe = getattr(module, "recipe", None)
     if not isinstance(recipe, Recipe):
-        raise ValueError(f"{path} has no variable `recipe` that is a jaxcompress.train.Recipe (it is {recipe!r})")
+        what = f"; it is {recipe!r}" if hasattr(module, "recipe") else ""
+        raise ValueError(f"{path} has no variable `recipe` that is a jaxcompress.train.Recipe{what}")
     return recipe
 
 

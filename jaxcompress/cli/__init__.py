@@ -1,7 +1,7 @@
 """The command line, one file for each command.
 
 Exit status: 0 done; 1 `verify` found a difference; 2 a bad argument, an unreadable file, or anything else that is the
-matter, told in one line; 130 and 143 stopped by Ctrl-C or SIGTERM.
+matter, told in one line; 130 and 143 stopped by Ctrl-C or SIGTERM; 141 nobody reads the output any more.
 """
 
 import argparse
@@ -70,14 +70,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # file names may hold any bytes
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:2] == ["train", "pack"]:  # a command below a command that takes a name of its own
-        words[:2] = ["train-pack"]
+        words[:2] = ["train pack"]
     try:
         if argv is None:
             startup.prepare(words)
-        args = build_parser().parse_args(words)
+        args, unknown = build_parser().parse_known_args(words)
+        if unknown:
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")  # with the usage of that command
         args.words = words  # for commands that record how they were called
         args.owns_process = argv is None
-        return args.run(args) or 0
+        status = args.run(args) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        _forget_standard_output()
+        return 141  # as if by SIGPIPE, which Python ignores
     except Exception as error:
         if os.environ.get("JAXCOMPRESS_TRACEBACK"):
             raise
@@ -86,3 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print(f"jaxcompress: {str(error) or 'interrupted'}", file=sys.stderr)
         return 130
+
+
+def _forget_standard_output() -> None:
+    """Lets the interpreter end without another attempt to write what nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

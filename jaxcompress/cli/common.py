@@ -6,6 +6,7 @@ import mmap
 import os
 import stat
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def add_command(commands: Any, name: str, run, *, help: str, example: str) -> ar
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 
@@ -63,6 +64,8 @@ def output_path(source: str, given: str | None, suffix: str) -> str:
         raise ValueError(f"{given} is the input; give the output another name")
     if given is not None:
         return given
+    if source != STANDARD and Path(source).suffix.lower() == suffix:
+        raise ValueError(f"{source} ends in {suffix}, as what would be made of it; name the output with -o")
     return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
 
 
@@ -122,8 +125,19 @@ def describe(error: Exception) -> str:
     elif isinstance(error, (ValueError, OSError, ImportError)):
         text = str(error)
     else:
-        text = f"{type(error).__name__}: {error} (set JAXCOMPRESS_TRACEBACK=1 to see where)"
+        text = (
+            f"{type(error).__name__}: {error} ({_place(error)}; set JAXCOMPRESS_TRACEBACK=1 to see how it came there)"
+        )
     return " ".join(text.split())
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of what is not installed, such as a recipe; else the innermost line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    installed = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]))
+    own = [frame for frame in frames if not frame.filename.startswith((*installed, "<"))]
+    frame = (own or frames)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def load_weights(path: str, *, recipe: str | None = None, integer: bool = False):
@@ -133,9 +147,11 @@ def load_weights(path: str, *, recipe: str | None = None, integer: bool = False)
     """
     from jaxcompress import weights
 
-    if recipe is not None:
-        return weights.load(path, model=_model_of(recipe, path))
     if path.endswith(PYTORCH_SUFFIXES):
+        if recipe is not None:
+            raise ValueError(
+                f"{path} is a checkpoint of CompressAI, which has no model of your own; leave out --recipe"
+            )
         from jaxcompress import convert
         from jaxcompress.integer import quantize_entropy
 
@@ -143,7 +159,7 @@ def load_weights(path: str, *, recipe: str | None = None, integer: bool = False)
         if integer and found.model().has_hyperprior:
             found = quantize_entropy(found, progress=sys.stderr.isatty())
         return found
-    return weights.load(path)
+    return weights.load(path, model=None if recipe is None else _model_of(recipe, path))
 
 
 def _model_of(recipe: str, path: str):

@@ -59,7 +59,11 @@ def run(args: argparse.Namespace) -> int | None:
     output = common.output_path(args.file, args.output, ".png")
     common.check_output(output, force=args.force)
     image_kind = "PNG" if output == common.STANDARD else _image_format(output)
-    decoded = make_decoder(args, image_kind, progress=True)(args.file)
+    decode = make_decoder(args, image_kind, progress=True)
+    try:
+        decoded = decode(args.file)
+    except ValueError as error:
+        raise error if args.file in str(error) else ValueError(f"{args.file}: {error}") from error
     common.write_bytes(output, decoded.data, force=args.force)
     common.report(f"{output}: {decoded.width} x {decoded.height} pixels", output=output)
     return None
@@ -122,6 +126,7 @@ class _Codecs:
     def of(self, header: Any, name: Any) -> Any:
         """The codec for a file with a `.jxc` header, or None if it has another; its name is for errors."""
         from jaxcompress import zoo
+        from jaxcompress.models import ARCHITECTURES
 
         if self._given is not None:
             return self._given
@@ -136,6 +141,8 @@ class _Codecs:
                 f"{name} was written with {header.architecture} weights n={header.n} m={header.m} (bits "
                 f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled, and "
                 f"not in the zoo's folder; give them with --weights FILE"
+                + ", and their model with --recipe FILE"
+                * (header.architecture not in ARCHITECTURES)
             )
         with self._lock:
             if path not in self._found:

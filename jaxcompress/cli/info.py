@@ -50,6 +50,8 @@ def _describe(path: str) -> dict[str, Any]:
     if data.startswith(container.MAGIC):
         ours, strings = container.unpack(data, max_pixels=2**64)
         facts = {"file": f".jxc version {container.VERSION}", **dataclasses.asdict(ours)}
+        if ours.entropy_mode:  # by the name that a weights file has for it
+            facts = {"integer_fingerprint" if name == "bits_fingerprint" else name: facts[name] for name in facts}
         facts |= {
             "icc_profile": f"{len(ours.icc_profile)} bytes",
             "entropy_mode": ours.entropy_mode.name.lower(),

@@ -10,12 +10,11 @@ def add_parser(commands: Any) -> None:
     """Adds the command."""
     parser = common.add_command(
         commands,
-        "train-pack",
+        "train pack",
         run,
         help="pack pictures into few large files to train from",
         example="jaxcompress train pack photos -o packed --crop 256",
     )
-    parser.prog = "jaxcompress train pack"
     parser.add_argument("folder", metavar="DIR", help="folder of pictures, at any depth, or of Vimeo-90K")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the shards")
     parser.add_argument(

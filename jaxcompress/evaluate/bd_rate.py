@@ -121,7 +121,7 @@ class _Points:
                 kept.append(point)
         if len(kept) < MIN_POINTS:
             raise ValueError(
-                f"{name} has {len(kept)} points of use; expected at least {MIN_POINTS}"
+                f"{name} has {len(kept)} point{'s' * (len(kept) != 1)} of use; expected at least {MIN_POINTS}"
                 + "".join(f"; dropped {point}" for point in dropped)
             )
         return cls(name, np.array(kept)[:, 0], np.array(kept)[:, 1], tuple(dropped))

@@ -156,7 +156,7 @@ def test_damaged_files_leave_no_output(folder, capsys):
     data = (folder / "photo.jxc").read_bytes()
     for damaged in (data[:-1], data + b"\0", data[:200] + b"\xff" + data[201:], b"", data[:3]):
         (folder / "damaged.jxc").write_bytes(damaged)
-        fails(capsys, "decode", "damaged.jxc", "-o", "decoded.png")
+        assert "damaged.jxc" in fails(capsys, "decode", "damaged.jxc", "-o", "decoded.png")
         assert sorted(path.name for path in folder.iterdir() if path.name.startswith((".", "decoded"))) == []
 
 
@@ -192,6 +192,8 @@ def test_convert_goes_both_ways(folder, capsys):
         (["encode", "photo.png", "-o", "small.png"], "suffix of an image"),
         (["encode", "photo.png", "-o", "./photo.png", "--force"], "is the input"),
         (["encode", "."], "is a folder"),
+        (["decode", "photo.png"], "photo.png ends in .png, as what would be made of it"),
+        (["encode", "photo.png", "-w", "w.pth.tar", "--recipe", "r.py"], "w.pth.tar is a checkpoint of CompressAI"),
         (["info", "weights.pth.tar"], "jaxcompress convert"),
         (["encode", "photo.png", "--format", "compressai", "--keep-icc"], "colour profile"),
         (["decode", "photo.jxc", "-o", "photo.doc"], "suffix '.doc'"),
@@ -202,10 +204,13 @@ def test_mistakes_are_told_in_one_line(folder, capsys, arguments, message):
 
 
 def test_bad_arguments_exit_with_2(capsys):
-    for arguments in ([], ["encode"], ["encode", "a.png", "--background", "red"], ["paint"]):
+    for arguments in ([], ["encode"], ["encode", "a.png", "--background", "red"], ["paint"], ["info", "a", "--jsom"]):
         with pytest.raises(SystemExit) as exit_:
             main(arguments)
         assert exit_.value.code == 2
+    printed = capsys.readouterr().err
+    assert "usage: jaxcompress info " in printed
+    assert printed.endswith("error: unrecognized arguments: --jsom\n")
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "info", "convert", "demo", "verify"])
@@ -247,12 +252,27 @@ def test_device_files_are_written_to(folder):
     assert main(["encode", "photo.png", "-o", "/dev/null"]) == 0
 
 
+def test_output_that_nobody_reads_ends_the_command_in_silence(folder):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = "import sys; from jaxcompress.cli import main; sys.exit(main())"
+    result = subprocess.run(
+        [sys.executable, "-c", command, "info", "weights.safetensors"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
 def test_what_nobody_foresaw_is_one_line_too(capsys, monkeypatch):
     def broken(path):
         raise KeyError("surprise")
 
     monkeypatch.setattr("jaxcompress.cli.info._describe", broken)
-    assert "KeyError: 'surprise' (set JAXCOMPRESS_TRACEBACK=1" in fails(capsys, "info", "photo.jxc")
+    told = f"KeyError: 'surprise' ({__file__}:{broken.__code__.co_firstlineno + 1}; set JAXCOMPRESS_TRACEBACK=1 to see"
+    assert told in fails(capsys, "info", "photo.jxc")
     monkeypatch.setenv("JAXCOMPRESS_TRACEBACK", "1")
     with pytest.raises(KeyError):
         main(["info", "photo.jxc"])

@@ -213,7 +213,9 @@ def test_lossless_points_and_unknown_values_do_no_harm(folder):
 def test_the_command_writes_the_page_and_says_its_size(folder, capsys):
     assert main(["report", "results/one.json", "results/two.json", "--pictures", "b.png", "-t", "A & B"]) == 0
     size = (folder / "report.html").stat().st_size
-    assert capsys.readouterr().out == f"report.html: 2 curves, 1 picture ({size / 1e6:.1f} MB, of which pictures 0.0 MB)\n"
+    assert (
+        capsys.readouterr().out == f"report.html: 2 curves, 1 picture ({size / 1e6:.1f} MB, of which pictures 0.0 MB)\n"
+    )
     assert "<h1>A &amp; B</h1>" in (folder / "report.html").read_text()
     assert main(["report", "results/one.json"]) == 2
     assert "report.html exists" in capsys.readouterr().err

@@ -148,7 +148,7 @@ def test_packing_nothing_is_an_error(folder, tmp_path):
 def test_the_command_packs_and_tells_in_one_line(folder, tmp_path, capsys):
     parser = argparse.ArgumentParser(prog="jaxcompress")
     command.add_parser(parser.add_subparsers())
-    arguments = ["train-pack", str(folder), "-o", str(tmp_path / "out"), "--crop", "32"]
+    arguments = ["train pack", str(folder), "-o", str(tmp_path / "out"), "--crop", "32"]
     args = parser.parse_args(arguments)
     args.run(args)
     size = (tmp_path / "out" / "train-00000-of-00001.array_record").stat().st_size
@@ -160,5 +160,5 @@ def test_the_command_packs_and_tells_in_one_line(folder, tmp_path, capsys):
     args = parser.parse_args([*arguments, "--force"])
     args.run(args)
     with pytest.raises(SystemExit):
-        parser.parse_args(["train-pack", "--help"])
+        parser.parse_args(["train pack", "--help"])
     assert capsys.readouterr().out.splitlines()[1].startswith("usage: jaxcompress train pack ")
