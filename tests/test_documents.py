@@ -200,11 +200,25 @@ def test_the_commands_of_the_readme_work_in_their_order(folder, capsys):
     save_untrained(jc.train.load_recipe("my_recipe.py"))
     shown = "\n".join(block for block in blocks(ROOT / "README.md", "") if "jaxcompress train" not in block)
     for command in re.findall(r"^(jaxcompress .*)$", shown, re.MULTILINE):
-        words = shlex.split(command.replace("9000,4000,800,600", "60,40,60,50"), comments=True)[1:]
-        if words[0] in ("encode", "decode"):
-            words.append("--force")  # several write photo.jxc
-        words = [str(found) for word in words for found in (sorted(Path().glob(word)) if "*" in word else [word])]
-        assert main(words) == 0, (command, capsys.readouterr().err)
+        several_write_it = command.startswith(("jaxcompress encode", "jaxcompress decode"))
+        run(command.replace("9000,4000,800,600", "60,40,60,50"), capsys, *["--force"] * several_write_it)
+
+
+@pytest.mark.slow
+def test_the_walkthrough_works_as_it_stands(folder, capsys):
+    page = ROOT / "docs" / "walkthrough.md"
+    shutil.copy("photo.png", "photographs")
+    (recipe,) = blocks(page, "python")
+    Path("my_recipe.py").write_text(recipe)
+    for command in commands(page):
+        run(command, capsys)
+    assert Path("mine.png").exists()
+
+
+def run(command, capsys, *options):
+    words = [*shlex.split(command, comments=True)[1:], *options]
+    words = [str(found) for word in words for found in (sorted(Path().glob(word)) if "*" in word else [word])]
+    assert main(words) == 0, (command, capsys.readouterr().err)
 
 
 def test_the_table_of_commands_is_what_the_parser_has():
