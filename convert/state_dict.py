@@ -10,7 +10,8 @@ from jaxcompress.convert import architecture, keys
 from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
 from jaxcompress.models import create
 from jaxcompress.ops import causal_mask
-from jaxcompress.weights import Weights, check_params, check_weights, expected_params
+from jaxcompress.weights import Weights
+from jaxcompress.weights_checks import check_params, check_weights, expected_params
 
 
 def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, Any] | None = None) -> Weights:

@@ -34,7 +34,8 @@ from jaxcompress.train.parallel import RUNNERS, Runner, as_global, replicate
 from jaxcompress.train.recipe import COMPUTE, Recipe
 from jaxcompress.train.step import Step, TrainState, init_state, make_step
 from jaxcompress.train.validation import Validation, export, validate, write_samples
-from jaxcompress.weights import Weights, check_params, expected_params, load
+from jaxcompress.weights import Weights, load
+from jaxcompress.weights_checks import check_params, expected_params
 
 _logger = logging.getLogger("jaxcompress")
 

@@ -38,6 +38,7 @@ def _describe(path: str) -> dict[str, Any]:
 
         header = read_header(path)
         metadata = header.pop("metadata")
+        header.pop("outputs", None)  # numbers for programs
         return {"file": "jaxcompress weights", **header, **metadata}
 
     if path.endswith(common.PYTORCH_SUFFIXES):

@@ -17,7 +17,8 @@ from jaxcompress.codec.networks import NetworksByDevice
 from jaxcompress.codec.pixels import PaddedPicture, checked_picture
 from jaxcompress.ops import centered_padding
 from jaxcompress.processors import PROCESSORS
-from jaxcompress.weights import Weights, check_weights
+from jaxcompress.weights import Weights
+from jaxcompress.weights_checks import check_weights
 
 
 class Codec:

@@ -77,6 +77,10 @@ def test_a_file_goes_through(folder, capsys):
     np.testing.assert_array_equal(read_picture("part.png").pixels, decoded[20:60, 10:40])
     assert main(["info", "photo.jxc", "--json"]) == 0
     assert '"blocks"' in capsys.readouterr().out
+    assert main(["info", "own.safetensors"]) == 0
+    printed = capsys.readouterr().out
+    assert "architecture           blocks\n" in printed
+    assert "outputs" not in printed
 
 
 def test_a_folder_is_evaluated_verified_and_its_networks_exported(folder, capsys):

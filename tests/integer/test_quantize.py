@@ -17,7 +17,7 @@ from jaxcompress.integer import IntegerEvaluator, UnsupportedNetworkError, drawn
 from jaxcompress.layers import Conv, ConvTranspose, Sequential, SubPixelConv, leaky_relu
 from jaxcompress.models import ARCHITECTURES, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
 from jaxcompress.train.validation import export
-from jaxcompress.weights import expected_params
+from jaxcompress.weights_checks import expected_params
 
 HYPERPRIORS = [name for name in ARCHITECTURES if "factorized" not in name]
 # The networks of cheng2020 take long to compile.

@@ -10,7 +10,7 @@ from jaxcompress.convert import to_state_dict
 from jaxcompress.entropy import solve_quantiles
 from jaxcompress.layers import Sequential
 from jaxcompress.models import FactorizedPriorReLU, MeanScaleHyperprior, sizes
-from jaxcompress.weights import expected_params
+from jaxcompress.weights_checks import expected_params
 
 
 def random_variables(model):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxcompress.train import Optimizer, Recipe, bundled_recipes, init_state, load_recipe, make_step, with_settings
-from jaxcompress.weights import expected_params
+from jaxcompress.weights_checks import expected_params
 
 TINY = Path(__file__).parent / "tiny_recipe.py"
 

@@ -10,7 +10,7 @@ from jaxcompress.entropy import EntropyBottleneck
 from jaxcompress.layers import Conv, Sequential
 from jaxcompress.models import FactorizedPrior
 from jaxcompress.train import Optimizer, Recipe
-from jaxcompress.weights import expected_params
+from jaxcompress.weights_checks import expected_params
 
 
 def blocks(x):
