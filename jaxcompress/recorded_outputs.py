@@ -53,8 +53,9 @@ def check(model: CompressionModel, params: Mapping[str, Any], recorded: Mapping[
         ValueError: a network gives something else.
     """
     for stage, found in record(model, params).items():
-        now, then = np.array(found), np.array(recorded.get(stage, ()), float)
-        if now.shape != then.shape or np.abs(now - then).mean() > _TOLERANCE * max(np.abs(then).mean(), 1e-6):
+        now, then = np.array(found), np.array(recorded[stage], float)
+        near = now.shape == then.shape and np.abs(now - then).mean() <= _TOLERANCE * max(np.abs(then).mean(), 1e-6)
+        if not near:  # nor if it is NaN
             raise ValueError(
                 f"the code of {type(model).__name__} is not the one that they were saved with: for a known input "
                 f"{stage} gives {_first(now)}, and gave {_first(then)}; take the code of then, or train anew "

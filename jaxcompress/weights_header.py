@@ -27,7 +27,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         path: the file.
 
     Returns:
-        The JSON header: format, architecture, n, m, bits_fingerprint, synthesis_fingerprint, metadata.
+        The JSON header: format, architecture, n, m, bits_fingerprint, synthesis_fingerprint, metadata; perhaps others.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -46,7 +46,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         given = header.get("format") if isinstance(header, dict) else header
         raise ValueError(f"{path} has weights format {given!r}; this version reads format {FORMAT}")
-    for name, kind in _TYPES.items():
+    for name, kind in (_TYPES | ({"outputs": dict} if "outputs" in header else {})).items():
         if not isinstance(header.get(name), kind):
             raise ValueError(f"{path} has a header whose {name} is {header.get(name)!r}; expected {kind.__name__}")
     return header

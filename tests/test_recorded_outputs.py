@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-import safetensors
+import safetensors.numpy
 from flax import linen as nn
 
 from jaxcompress import load
@@ -53,6 +53,29 @@ def test_what_is_recorded_is_json_of_all_networks(saved):
         recorded = json.loads(file.metadata()[HEADER_KEY])["outputs"]
     assert set(recorded) == {"g_a", "h_a", "h_s", "g_s"}
     assert all(len(values) == 32 and np.std(values) > 0 for values in recorded.values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda outputs: [1, 2],
+        lambda outputs: {},
+        lambda outputs: outputs | {"g_s": None},
+        lambda outputs: outputs | {"g_s": "text"},
+        lambda outputs: outputs | {"g_s": [float("nan")] * 32},
+        lambda outputs: outputs | {"g_s": outputs["g_s"][:-1]},
+        lambda outputs: outputs | {"g_s": {"0": 1}},
+    ],
+)
+def test_what_was_not_recorded_so_is_refused(saved, tmp_path, golden_of, change):
+    with safetensors.safe_open(saved, framework="numpy") as file:
+        header = json.loads(file.metadata()[HEADER_KEY])
+    header["outputs"] = change(header["outputs"])
+    path = tmp_path / "w.safetensors"
+    safetensors.numpy.save_file(safetensors.numpy.load_file(saved), path, {HEADER_KEY: json.dumps(header)})
+    model = model_with(golden_of("mbt2018-mean").weights, **dict.fromkeys(("g_a", "h_a", "h_s", "g_s"), nn.tanh))
+    with pytest.raises(ValueError, match=str(path)):
+        load(path, model=model)
 
 
 def test_a_model_of_the_package_has_no_need_of_it(tmp_path, golden_of):
