@@ -5,17 +5,23 @@ say, and a decoder would then make a wrong picture without a word.
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 
-from jaxcompress.models import ARCHITECTURES, CompressionModel
+from jaxcompress.models import ARCHITECTURES, CompressionModel, JointAutoregressive
+from jaxcompress.weights_checks import expected_params
 
 _VALUES = 32
 """Of each network, from all over its output."""
+
+_STRIDES = 4
+"""Side of the known picture, in strides of the model: what a network sees from afar shall lie within."""
 
 _TOLERANCE = 1e-3
 """Of the mean difference, by the mean magnitude. Between devices and releases of JAX it is about 1e-6."""
@@ -34,55 +40,76 @@ def record(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, list
         params: its parameters.
 
     Returns:
-        Finite numbers of seven digits, as JSON can hold them.
+        `_VALUES` numbers each, of seven digits, as JSON can hold them; 0 in place of NaN.
     """
     with jax.default_matmul_precision("highest"):  # else layers that are not ours round factors on GPUs and TPUs
         outputs = _outputs(model.clone(compute_dtype=jnp.float32), params)
-    return {stage: [float(f"{value:.7g}") for value in _chosen(np.asarray(y))] for stage, y in outputs.items()}
+    return {network: [float(f"{value:.7g}") for value in _chosen(output)] for network, output in outputs.items()}
 
 
-def check(model: CompressionModel, params: Mapping[str, Any], recorded: Mapping[str, list[float]]) -> None:
-    """Compares with what was recorded.
+def record_code(model: CompressionModel) -> dict[str, list[float]]:
+    """Likewise with parameters that depend on nothing but their shapes, so that it is a property of the code alone."""
+    params = {path: 0.1 * _known_values(shape.shape) for path, shape in expected_params(model).items()}
+    return record(model, traverse_util.unflatten_dict(params, sep="/"))
+
+
+def check(model: CompressionModel, now: Mapping[str, list[float]], then: Mapping[str, Any]) -> None:
+    """Compares what was recorded.
 
     Args:
-        model: the module, perhaps of other code.
-        params: the same parameters.
-        recorded: see `record`.
+        model: that `now` was recorded of.
+        now: see `record`.
+        then: of the same parameters, perhaps with other code; not trusted.
 
     Raises:
-        ValueError: a network gives something else.
+        ValueError: a network gives something else, or `then` is nothing that `record` returns.
     """
-    for stage, found in record(model, params).items():
-        now, then = np.array(found), np.array(recorded[stage], float)
-        near = now.shape == then.shape and np.abs(now - then).mean() <= _TOLERANCE * max(np.abs(then).mean(), 1e-6)
-        if not near:  # nor if it is NaN
+    for network, found in now.items():
+        values, expected = np.array(found), _checked(then.get(network), network)
+        if np.abs(values - expected).mean() > _TOLERANCE * max(np.abs(expected).mean(), 1e-6):
             raise ValueError(
-                f"the code of {type(model).__name__} is not the one that they were saved with: for a known input "
-                f"{stage} gives {_first(now)}, and gave {_first(then)}; take the code of then, or train anew "
-                f"with that of now"
+                f"the code of {type(model).__name__} has changed: for a known input {network} gives "
+                f"{_first(values)}, and gave {_first(expected)}"
             )
+
+
+def _checked(values: Any, network: str) -> np.ndarray:
+    try:
+        array = np.array(values, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        array = np.zeros(0)
+    if array.shape != (_VALUES,) or not np.isfinite(array).all():
+        raise ValueError(f"their outputs of {network} are no {_VALUES} finite numbers")
+    return array
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _outputs(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, Any]:
-    side = model.stride // 16
-    inputs = {"g_a": ("analysis", (side * 16, 3)), "g_s": ("synthesis", (side, model.m))}
+    def run(method: str, *inputs: Any) -> Any:
+        return model.apply({"params": params}, *inputs, method=method)
+
+    side = _STRIDES * model.stride // 16
+    y = 2 * _known_values((1, side, side, model.m))
+    found = {"g_a": run("analysis", 0.5 + _known_values((1, 16 * side, 16 * side, 3)) / 2), "g_s": run("synthesis", y)}
     if model.has_hyperprior:
-        channels = len(params["entropy_bottleneck"]["quantiles"])
-        inputs |= {"h_a": ("hyper_analysis", (side, model.m)), "h_s": ("hyper_synthesis", (side // 4, channels))}
-    return {
-        stage: model.apply({"params": params}, _known_input(*shape), method=method)
-        for stage, (method, shape) in inputs.items()
-    }
+        z = 2 * _known_values((1, side // 4, side // 4, len(params["entropy_bottleneck"]["quantiles"])))
+        hyper = run("hyper_synthesis", z)
+        found |= {"h_a": run("hyper_analysis", y), "h_s": hyper}
+        if isinstance(model, JointAutoregressive):
+            window = 2 * _known_values((model.context_size, model.context_size, model.m))
+            found["entropy_parameters"] = run("position_parameters", window, hyper[0, 0, 0])
+        else:
+            found["entropy_parameters"] = run("gaussian_parameters", hyper)
+    return {network: jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(y)]) for network, y in found.items()}
 
 
-def _known_input(side: int, channels: int) -> np.ndarray:
-    """Of both signs, around the size of latents; no two values alike."""
-    return (2 * np.sin(np.arange(1, side * side * channels + 1))).astype(np.float32).reshape(1, side, side, channels)
+def _known_values(shape: tuple[int, ...]) -> np.ndarray:
+    """Of both signs, up to 1, in no order that a sum of products would cancel out."""
+    return np.sin(np.arange(1.0, math.prod(shape) + 1) ** 2).astype(np.float32).reshape(shape)
 
 
-def _chosen(y: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(y.ravel()[np.linspace(0, y.size - 1, _VALUES).astype(int)])
+def _chosen(y: jax.Array) -> np.ndarray:
+    return np.nan_to_num(np.asarray(y)[np.linspace(0, y.size - 1, _VALUES).astype(int)])
 
 
 def _first(values: np.ndarray) -> str:

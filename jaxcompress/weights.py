@@ -217,11 +217,25 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
         check_weights(weights)
         if {name: value for name, value in header.items() if name.endswith("_fingerprint")} != weights.fingerprints():
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
-        if same_code and "outputs" in header:
-            recorded_outputs.check(weights.model(), weights.params, header["outputs"])
+        if same_code:
+            _check_code(weights, header.get("outputs"))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path} does not hold usable weights: {error}") from error
     return weights
+
+
+def _check_code(weights: Weights, recorded: dict[str, Any] | None) -> None:
+    """Raises ValueError if the networks are others than those that the weights were saved with."""
+    model = weights.model()
+    if recorded is None:  # they were those of the package, or it is unknown
+        if not recorded_outputs.is_own(model) or weights.architecture not in ARCHITECTURES:
+            return
+        theirs = create(weights.architecture, n=weights.n, m=weights.m)
+        recorded = recorded_outputs.record(theirs, weights.params)
+    try:
+        recorded_outputs.check(model, recorded_outputs.record(model, weights.params), recorded)
+    except ValueError as error:
+        raise ValueError(f"{error}; take the code of then, or same_code=False to go on with other code") from error
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:

@@ -38,7 +38,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[HEADER_KEY])
-    except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (safetensors.SafetensorError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no jaxcompress weights file (a safetensors file with a {HEADER_KEY!r} header); "
             f"`jaxcompress convert` makes one of a CompressAI checkpoint"

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import safetensors.numpy
 from flax import linen as nn
 
-from jaxcompress import load
+from jaxcompress import load, ops, recorded_outputs
 from jaxcompress.layers import Sequential
 from jaxcompress.models import MeanScaleHyperprior
 from jaxcompress.weights_header import HEADER_KEY
@@ -43,15 +44,61 @@ def test_another_activation_is_noticed_in_every_network(saved, golden_of, networ
     weights = golden_of("mbt2018-mean").weights
     load(saved, model=model_with(weights, **activations))
     other = model_with(weights, **{**activations, network: nn.soft_sign})
-    with pytest.raises(ValueError, match=rf"code of Changed is not the one .* {network} gives [-\d.e]+, .*\d, \.\.\.;"):
+    told = rf"for a known input ({network}|entropy_parameters) gives [-\d.e]+, .*\d, \.\.\.;"
+    with pytest.raises(ValueError, match=f"code of Changed has changed: {told}"):
         load(saved, model=other)
     assert load(saved, model=other, same_code=False).module is other
+
+
+class Parameters(MeanScaleHyperprior):
+    """Scales and means by name, one of them stretched."""
+
+    factor: float = 1.0
+
+    def hyper_synthesis(self, z_hat):
+        scales, means = super().gaussian_parameters(super().hyper_synthesis(z_hat))
+        return {"scales": scales, "means": means}
+
+    def gaussian_parameters(self, hyper):
+        return hyper["scales"], hyper["means"] * self.factor
+
+
+class Afar(MeanScaleHyperprior):
+    """A g_s that looks at latents far away."""
+
+    dilation: int = 4
+
+    def make_g_s(self):
+        far = partial(nn.Conv, 48, (3, 3), kernel_dilation=self.dilation)
+        return Sequential((far, partial(ops.pixel_shuffle, factor=4), partial(nn.Conv, 48, (3, 3)), shuffle))
+
+
+shuffle = partial(ops.pixel_shuffle, factor=4)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"), [(Parameters(4, 6), Parameters(4, 6, factor=2.0)), (Afar(4, 6), Afar(4, 6, dilation=8))]
+)
+def test_other_entropy_parameters_and_other_reach_are_noticed(then, now):
+    with pytest.raises(ValueError, match="has changed"):
+        recorded_outputs.check(now, recorded_outputs.record_code(now), recorded_outputs.record_code(then))
+    recorded_outputs.check(then, recorded_outputs.record_code(then), recorded_outputs.record_code(then))
+
+
+def test_weights_of_the_package_are_not_taken_into_other_code(tmp_path, golden_of):
+    weights = golden_of("mbt2018-mean").weights
+    weights.save(tmp_path / "w.safetensors")
+    load(tmp_path / "w.safetensors", model=model_with(weights))
+    other = model_with(weights, g_s=nn.tanh)
+    with pytest.raises(ValueError, match=r"code of Changed has changed.*same_code=False"):
+        load(tmp_path / "w.safetensors", model=other)
+    load(tmp_path / "w.safetensors", model=other, same_code=False)
 
 
 def test_what_is_recorded_is_json_of_all_networks(saved):
     with safetensors.safe_open(saved, framework="numpy") as file:
         recorded = json.loads(file.metadata()[HEADER_KEY])["outputs"]
-    assert set(recorded) == {"g_a", "h_a", "h_s", "g_s"}
+    assert set(recorded) == {"g_a", "h_a", "h_s", "g_s", "entropy_parameters"}
     assert all(len(values) == 32 and np.std(values) > 0 for values in recorded.values())
 
 
@@ -65,6 +112,8 @@ def test_what_is_recorded_is_json_of_all_networks(saved):
         lambda outputs: outputs | {"g_s": [float("nan")] * 32},
         lambda outputs: outputs | {"g_s": outputs["g_s"][:-1]},
         lambda outputs: outputs | {"g_s": {"0": 1}},
+        lambda outputs: outputs | {"g_s": [10**400] * 32},
+        lambda outputs: {network: [float("inf")] * 32 for network in outputs},
     ],
 )
 def test_what_was_not_recorded_so_is_refused(saved, tmp_path, golden_of, change):
@@ -89,5 +138,5 @@ def test_a_model_under_a_name_of_the_package_is_noticed(tmp_path, golden_of):
     model = model_with(weights, g_s=nn.tanh)
     dataclasses.replace(weights, module=model).save(tmp_path / "w.safetensors")
     load(tmp_path / "w.safetensors", model=model)
-    with pytest.raises(ValueError, match="code of MeanScaleHyperprior is not the one"):
+    with pytest.raises(ValueError, match="code of MeanScaleHyperprior has changed"):
         load(tmp_path / "w.safetensors")

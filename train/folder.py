@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxcompress import recorded_outputs
 from jaxcompress.files import remove_leftovers, write_file
+from jaxcompress.models import CompressionModel
 from jaxcompress.train.recipe import Recipe
 
 try:
@@ -95,6 +97,48 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
         recipe: its settings.
     """
     write_file(folder / "recipe.json", json.dumps(recipe.as_json(), indent=2).encode(), overwrite=True)
+
+
+def check_code(folder: Path, model: CompressionModel) -> None:
+    """Sees to it that a run goes on with the code that it began with.
+
+    Args:
+        folder: of the run, with a checkpoint.
+        model: to go on with.
+
+    Raises:
+        ValueError: its networks compute something else.
+    """
+    path = folder / "code.json"
+    if not path.exists():
+        return
+    then, now = json.loads(path.read_bytes()), _code(model)
+    try:
+        if (then["outputs"] is None) != (now["outputs"] is None):
+            raise ValueError(f"the model is {now['model']}, and was {then['model']}")
+        if then["outputs"] is not None:
+            recorded_outputs.check(model, now["outputs"], then["outputs"])
+    except ValueError as error:
+        raise ValueError(
+            f"the run in {folder} was begun with other code: {error}; go on with that, or give another folder (and "
+            f"start={folder / 'best.safetensors'} to begin with its weights)"
+        ) from error
+
+
+def write_code(folder: Path, model: CompressionModel) -> None:
+    """Writes what `check_code` compares with.
+
+    Args:
+        folder: of the run.
+        model: its model.
+    """
+    write_file(folder / "code.json", json.dumps(_code(model), indent=2).encode(), overwrite=True)
+
+
+def _code(model: CompressionModel) -> dict[str, Any]:
+    """The name of the class, and what the networks of one that is not the package's give."""
+    own = recorded_outputs.is_own(model)
+    return {"model": type(model).__name__, "outputs": recorded_outputs.record_code(model) if own else None}
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Being asked to stop: a run finishes its step, saves, and leaves."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -63,9 +64,10 @@ class Interruption:
         return self._received
 
     def _receive(self, number: int, _: FrameType | None) -> None:
-        os.write(2, b"\nstopping after this step, which is saved; a second signal stops at once, and saves nothing\n")
         self._received = number
         self._restore()
+        with contextlib.suppress(OSError):  # nobody may read it any more: `| tee` dies of the same Ctrl-C
+            os.write(2, b"\nstopping after this step, which is saved; a second signal stops at once, saving nothing\n")
         if self._several:
             os.kill(os.getpid(), signal.SIGTERM)
 

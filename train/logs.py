@@ -1,5 +1,6 @@
 """What a run tells: lines of JSON, TensorBoard if it is installed, and a progress bar or lines for people."""
 
+import contextlib
 import importlib.util
 import json
 import math
@@ -190,7 +191,8 @@ class Progress:
     def say(self, line: str) -> None:
         """Prints a line without breaking the bar."""
         if self._enabled:
-            self._bar.write(line, file=sys.stderr)
+            with contextlib.suppress(OSError):  # a run does not end because nobody reads
+                self._bar.write(line, file=sys.stderr)
 
     def pause(self) -> None:
         """Does not count the time until the next step: a validation, say, is not training speed."""

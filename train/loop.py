@@ -22,11 +22,10 @@ from jax.experimental import multihost_utils
 
 from jaxcompress import __version__, ops
 from jaxcompress.models import CompressionModel
-from jaxcompress.recorded_outputs import is_own
 from jaxcompress.train.checkpoints import Checkpoints
 from jaxcompress.train.data import Batches
 from jaxcompress.train.feed import open_data
-from jaxcompress.train.folder import check_recipe, locked, write_recipe
+from jaxcompress.train.folder import check_code, check_recipe, locked, write_code, write_recipe
 from jaxcompress.train.interruption import Interrupted, Interruption
 from jaxcompress.train.logs import Log, Metrics, NonFiniteError, Progress, psnr_of
 from jaxcompress.train.optimizers import make_plateau
@@ -99,22 +98,18 @@ class _Run:
         if resumed := checkpoints.last_step is not None:
             check_recipe(output, recipe)
             self._resume()
-            self._check_code()
+            check_code(output, model)
         else:
             initial = init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
             self.done, self.state = 0, replicate(initial, runner)
         if self.leads:
             write_recipe(output, recipe)
+            write_code(output, model)
         self.log = Log(output, step=self.done, enabled=self.leads)
         self.progress = Progress(step=self.done, steps=recipe.steps, batch_size=recipe.batch_size, enabled=self.leads)
         if resumed:
             finished = self.done >= recipe.steps
             self.progress.say(f"step {self.done}: {'all steps are done already' if finished else 'going on from here'}")
-
-    def _check_code(self) -> None:
-        last = self.output / "last.safetensors"
-        if is_own(self.model) and last.exists():
-            load(last, model=self.model)
 
     def _resume(self) -> None:
         shapes = jax.eval_shape(

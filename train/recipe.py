@@ -165,7 +165,7 @@ def load_recipe(name: str) -> Recipe:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == spec.origin]
         place = f" (line {lines[-1]})" if lines else ""
         raise ValueError(f"{path} is no usable recipe: {type(error).__name__}: {error}{place}") from error
     recipe = getattr(module, "recipe", None)

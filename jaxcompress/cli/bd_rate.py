@@ -29,7 +29,10 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("files", metavar="FILE", nargs="*", help="curves to compare, JSON")
     parser.add_argument(
-        "--anchor", metavar="NAME|FILE", required=True, help="the curve to compare with, one of the files or another"
+        "--anchor",
+        metavar="NAME|FILE",
+        required=True,
+        help="the curve to compare with: one of the files, by path or by name, another file, or a published curve",
     )
     parser.add_argument("--with", metavar="NAME", nargs="+", default=[], dest="names", help="published curves as well")
     parser.add_argument(
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _load(args: argparse.Namespace) -> tuple[Any, list[Any]]:
     """The anchor and the other curves. It may be one of the files, by its path or by the name of its curve."""
-    from jaxcompress.evaluate import published
+    from jaxcompress.evaluate import load_curve, published
     from jaxcompress.evaluate.entries import load_entries
 
     files, names, anchor = list(dict.fromkeys(args.files)), list(args.names), args.anchor
@@ -68,14 +71,19 @@ def _load(args: argparse.Namespace) -> tuple[Any, list[Any]]:
         names = [anchor, *(name for name in names if name != anchor)]
         place = len(files)
     else:
-        paths, curves = [Path(file).resolve() for file in files], [entry.curve.name for entry in load_entries(files)]
-        if Path(anchor).resolve() in paths:
-            place = paths.index(Path(anchor).resolve())
-        elif anchor in curves:
-            place = curves.index(anchor)
+        known = [(Path(file).resolve(), load_curve(file).name, Path(file).stem) for file in files]
+        places = [place for place, names_of_it in enumerate(known) if anchor in names_of_it[1:]]
+        if Path(anchor).resolve() in (path for path, *_ in known):
+            place = [path for path, *_ in known].index(Path(anchor).resolve())
+        elif len(places) > 1:
+            files_of_it = ", ".join(files[place] for place in places)
+            raise ValueError(f"--anchor {anchor} may be any of {files_of_it}; give the name of the file")
+        elif places:
+            (place,) = places
         elif anchor.endswith(".json") or Path(anchor).exists():
             files, place = [anchor, *files], 0
         else:
-            names, place = [anchor, *names], len(files)  # which is told to be unknown
+            others = ", ".join([*(name for _, name, _ in known), *published.names()])
+            raise ValueError(f"there is no curve {anchor!r} to be the anchor; expected a file, or one of {others}")
     entries = load_entries(files, published=names)
     return entries.pop(place).curve, [entry.curve for entry in entries]

@@ -1,11 +1,14 @@
 """What several commands share: files that may be standard input or output, and the choice of weights."""
 
 import argparse
+import contextlib
 import dataclasses
 import mmap
 import os
+import re
 import stat
 import sys
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,7 +118,8 @@ def report(line: str, *, output: str) -> None:
 
 def warn(line: str) -> None:
     """Prints a line on standard error, under the program's name."""
-    print(f"jaxcompress: {line}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print(f"jaxcompress: {line}", file=sys.stderr)
 
 
 def describe(error: Exception) -> str:
@@ -134,10 +138,20 @@ def describe(error: Exception) -> str:
 def _place(error: Exception) -> str:
     """The innermost line of what is not installed, such as a recipe; else the innermost line."""
     frames = traceback.extract_tb(error.__traceback__)
-    installed = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]))
-    own = [frame for frame in frames if not frame.filename.startswith((*installed, "<"))]
-    frame = (own or frames)[-1]
+    frame = ([frame for frame in frames if not _is_installed(Path(frame.filename))] or frames)[-1]
     return f"{frame.filename}:{frame.lineno}"
+
+
+def _is_installed(path: Path) -> bool:
+    """Whether a file is of a package, of the standard library, or none."""
+    homes = {Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1]}
+    return not path.is_absolute() or bool({"site-packages", "dist-packages"} & {*path.parts} or homes & {*path.parents})
+
+
+def named(error: ValueError, name: str) -> ValueError:
+    """The error, with the name of a file before it unless it has it."""
+    has_it = re.search(rf"(?<!\S){re.escape(name)}(?![\w.])", str(error))
+    return error if has_it else ValueError(f"{name}: {error}")
 
 
 def load_weights(path: str, *, recipe: str | None = None, integer: bool = False):

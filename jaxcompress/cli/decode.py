@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int | None:
     try:
         decoded = decode(args.file)
     except ValueError as error:
-        raise error if args.file in str(error) else ValueError(f"{args.file}: {error}") from error
+        raise common.named(error, args.file) from error
     common.write_bytes(output, decoded.data, force=args.force)
     common.report(f"{output}: {decoded.width} x {decoded.height} pixels", output=output)
     return None

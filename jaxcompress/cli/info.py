@@ -23,7 +23,10 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Runs it."""
-    facts = _describe(args.file)
+    try:
+        facts = _describe(args.file)
+    except ValueError as error:
+        raise common.named(error, args.file) from error
     if args.json:
         print(json.dumps(facts, indent=2))
         return

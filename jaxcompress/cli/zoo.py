@@ -26,13 +26,13 @@ def add_parser(commands: Any) -> None:
     actions = parser.add_subparsers(metavar="list|fetch", required=True)
     listing = actions.add_parser("list", help="tell what there is")
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    listing.set_defaults(run=run_list)
+    listing.set_defaults(run=run_list, parser=listing)
     fetch = actions.add_parser("fetch", help="fetch and convert published weights, and print the paths of the files")
     fetch.add_argument("name", metavar="NAME", help="such as mbt2018-mean")
     fetch.add_argument("--quality", type=int, nargs="+", metavar="Q", help="from 1 (default: all)")
     fetch.add_argument("--metric", choices=("mse", "ms-ssim"), default="mse", help="default: mse")
     fetch.add_argument("--keep-checkpoint", action="store_true", help="keep the PyTorch checkpoint there too")
-    fetch.set_defaults(run=run_fetch)
+    fetch.set_defaults(run=run_fetch, parser=fetch)
 
 
 def run_list(args: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ def test_files_and_names_against_an_anchor(tmp_path, capsys, monkeypatch):
     assert "interpolation: cubic" in printed
 
 
-@pytest.mark.parametrize("anchor", ["./yours.json", "HM", "yours.json"])
+@pytest.mark.parametrize("anchor", ["./yours.json", "HM", "yours.json", "yours"])
 def test_the_anchor_may_be_one_of_the_files(tmp_path, capsys, monkeypatch, anchor):
     monkeypatch.chdir(tmp_path)
     published.load("mbt2018-mse").save("mine.json")
@@ -45,6 +45,18 @@ def test_the_anchor_may_be_one_of_the_files(tmp_path, capsys, monkeypatch, ancho
     assert status == 0
     assert printed.startswith("anchor: HM (HM 16.20")
     assert sum(line.startswith(("mbt2018-mse  ", "HM  ")) for line in printed.splitlines()) == 1
+
+
+def test_an_anchor_that_may_be_several_files_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    published.load("hm").save("mine.json")
+    published.load("hm").save("yours.json")
+    status, _, told = bd_rate(capsys, "mine.json", "yours.json", "--anchor", "HM")
+    assert status == 2
+    assert "--anchor HM may be any of mine.json, yours.json; give the name of the file" in told
+    status, _, told = bd_rate(capsys, "mine.json", "--anchor", "him")
+    assert status == 2
+    assert "there is no curve 'him' to be the anchor; expected a file, or one of HM, av1, " in told
 
 
 def test_files_of_one_name_are_told_apart(tmp_path, capsys, monkeypatch):
@@ -69,7 +81,7 @@ def test_a_curve_that_cannot_be_compared_is_told_and_exits_with_1(capsys):
     ("arguments", "message"),
     [
         (["--anchor", "vtm"], "nothing to compare with the anchor"),
-        (["--anchor", "vvc", "--with", "hm"], "no published curve 'vvc'; expected one of av1, "),
+        (["--anchor", "vvc", "--with", "hm"], "no curve 'vvc' to be the anchor; expected a file, or one of av1, "),
         (["--anchor", "none.json", "--with", "hm"], "none.json"),
         (["--anchor", "vtm", "broken.json"], "broken.json is no rate-distortion curve"),
         (["--anchor", "vtm", "--with", "hm", "--method", "linear"], "invalid choice: 'linear'"),

@@ -156,7 +156,8 @@ def test_damaged_files_leave_no_output(folder, capsys):
     data = (folder / "photo.jxc").read_bytes()
     for damaged in (data[:-1], data + b"\0", data[:200] + b"\xff" + data[201:], b"", data[:3]):
         (folder / "damaged.jxc").write_bytes(damaged)
-        assert "damaged.jxc" in fails(capsys, "decode", "damaged.jxc", "-o", "decoded.png")
+        for command in (("decode", "damaged.jxc", "-o", "decoded.png"), ("info", "damaged.jxc")):
+            assert "damaged.jxc" in fails(capsys, *command)
         assert sorted(path.name for path in folder.iterdir() if path.name.startswith((".", "decoded"))) == []
 
 

@@ -50,7 +50,8 @@ def page_file(tmp_path_factory):
         curve = Curve(name, EVIL, results, [EVIL, 1, 2, 3], rows, {EVIL: {EVIL: [EVIL]}})
         curve.save(folder / f"{codec}.json")
     path = folder / "report.html"
-    path.write_text(make_report(load_entries([folder / "0.json", folder / "1.json"]), title=EVIL).html)
+    entries = load_entries([folder / "0.json", folder / "1.json"])
+    path.write_text(make_report(entries, bpp=[2.0], title=EVIL).html)
     return path
 
 

@@ -73,10 +73,10 @@ recipe = TinyRecipe(
 class Run:
     """A process that trains; what it prints goes to files."""
 
-    def __init__(self, command, env, log: Path):
+    def __init__(self, command, env, log: Path, stderr: int | None):
         self.output, self.error = log.with_suffix(".out"), log.with_suffix(".err")
         with open(self.output, "wb") as output, open(self.error, "wb") as error:
-            self.process = subprocess.Popen(command, stdout=output, stderr=error, env=env)
+            self.process = subprocess.Popen(command, stdout=output, stderr=error if stderr is None else stderr, env=env)
 
     def wait_for(self, happened) -> None:
         """Returns when `happened()` is true; fails if the process ends before."""
@@ -115,8 +115,8 @@ class Training:
         words = ["train", self.recipe, "--data", self.pictures, "--validation", self.validation, "--out", out, *options]
         return [str(word) for word in words]
 
-    def start(self, out: Path, *options, devices: int = 1) -> Run:
-        """Starts the command."""
+    def start(self, out: Path, *options, devices: int = 1, stderr: int | None = None) -> Run:
+        """Starts the command; its messages go to a file unless to a descriptor."""
         flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
         env = {
             **os.environ,
@@ -127,7 +127,7 @@ class Training:
         }
         self._count += 1
         log = self.folder / f"run-{self._count}"
-        run = Run([sys.executable, "-P", "-c", LAUNCHER, *self.arguments(out, *options)], env, log)
+        run = Run([sys.executable, "-P", "-c", LAUNCHER, *self.arguments(out, *options)], env, log, stderr)
         self._runs.append(run)
         return run
 

@@ -23,7 +23,7 @@ STEPS = (20, 40)  # of the validations
 def test_a_run_leaves_what_it_promises(undisturbed, helpers):
     names = {path.name for path in undisturbed.iterdir()}
     assert names == {
-        *("recipe.json", "metrics.jsonl", "checkpoints", "samples", "tensorboard"),
+        *("recipe.json", "code.json", "metrics.jsonl", "checkpoints", "samples", "tensorboard"),
         *("last.safetensors", "best.safetensors"),
     }
     assert json.loads((undisturbed / "recipe.json").read_text())["optimizer"]["learning_rate"] == 1e-3

@@ -117,8 +117,9 @@ def test_ms_ssim_needs_crops_that_it_can_judge():
 
 
 @pytest.mark.parametrize("code", ["recipe = Recipe(", "\nimport flaxx", "import os\nrecipe = missing"])
-def test_a_file_that_cannot_be_run_is_named(tmp_path, code):
-    path = tmp_path / "mine.py"
+def test_a_file_that_cannot_be_run_is_named(tmp_path, monkeypatch, code):
+    monkeypatch.chdir(tmp_path)
+    path = Path("mine.py")
     path.write_text(code)
     with pytest.raises(ValueError, match=re.escape(f"{path} is no usable recipe: ") + r".*\((line 2|.*, line 1)\)"):
         load_recipe(str(path))

@@ -52,7 +52,7 @@ def test_a_model_whose_code_has_changed_is_not_gone_on_with(training, finished, 
         file.write("import jax\n")
     assert cli.main(["train", str(changed), *training.arguments(finished, "--set", "steps=60")[2:]]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "the code of Model is not the one that they were saved with: for a known input g_a gives" in line
+    assert "was begun with other code: the code of Model has changed: for a known input g_a gives" in line
     assert (finished / "last.safetensors").read_bytes() == kept
 
 
@@ -64,6 +64,17 @@ def test_what_a_killed_process_was_writing_is_removed(training, finished):
     training.finish(finished)
     assert [path.name for path in finished.rglob("*.part")] == [".mine.part"]
     assert not list(finished.rglob("*orbax*"))
+
+
+def test_ctrl_c_saves_even_if_nobody_reads_the_messages(training, tmp_path, helpers):
+    out = tmp_path / "run"
+    reading, writing = os.pipe()
+    run = training.start(out, stderr=writing)
+    os.close(writing)
+    with os.fdopen(reading) as messages:
+        assert "compiling" in messages.readline()
+    assert run.stop(signal.SIGINT) == 130
+    assert helpers.checkpoints_of(out) == [1]
 
 
 @pytest.mark.slow

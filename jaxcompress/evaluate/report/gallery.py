@@ -88,7 +88,7 @@ def _saved_rows(entries: Sequence[Entry]) -> dict[str, dict[int, list[Mapping[st
     for place, entry in enumerate(entries):
         for row in entry.curve.pictures:
             rate = axes.number(row, "bpp")
-            if isinstance(row.get("source"), str) and isinstance(row.get("decoded"), str) and rate is not None:
+            if isinstance(row.get("source"), str) and isinstance(row.get("decoded"), str) and rate and rate > 0:
                 found.setdefault(str(row.get("picture")), {}).setdefault(place, []).append(row)
     for curves in found.values():
         for rows in curves.values():
@@ -135,7 +135,7 @@ def _common_rate(rows: Sequence[Sequence[Mapping[str, Any]]]) -> float:
     rates = np.concatenate(by_curve)
     from_middle = np.abs(rates - (rates.min() + rates.max()) / 2)
     farthest = np.max([np.abs(curve - rates[:, None]).min(axis=1) for curve in by_curve], axis=0)
-    return float(np.exp(rates[np.lexsort((from_middle, farthest.round(2)))[0]]))
+    return [row["bpp"] for curve in rows for row in curve][np.lexsort((from_middle, farthest.round(2)))[0]]
 
 
 def _make_version(
