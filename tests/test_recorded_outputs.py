@@ -11,7 +11,7 @@ from flax import linen as nn
 
 from jaxcompress import load, ops, recorded_outputs
 from jaxcompress.layers import Sequential
-from jaxcompress.models import MeanScaleHyperprior
+from jaxcompress.models import JointAutoregressive, MeanScaleHyperprior
 from jaxcompress.weights_header import HEADER_KEY
 
 
@@ -30,19 +30,22 @@ def model_with(weights, **activations):
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory, golden_of):
-    weights = golden_of("mbt2018-mean").weights
-    model = model_with(weights, g_a=nn.tanh, h_a=nn.tanh, h_s=nn.tanh, g_s=nn.tanh)
+def model(golden_of):
+    return model_with(golden_of("mbt2018-mean").weights, g_a=nn.tanh, h_a=nn.tanh, h_s=nn.tanh, g_s=nn.tanh)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, golden_of, model):
     path = tmp_path_factory.mktemp("own") / "own.safetensors"
-    dataclasses.replace(weights, architecture="own", module=model).save(path)
+    dataclasses.replace(golden_of("mbt2018-mean").weights, architecture="own", module=model).save(path)
     return path
 
 
 @pytest.mark.parametrize("network", ["g_a", "h_a", "h_s", "g_s"])
-def test_another_activation_is_noticed_in_every_network(saved, golden_of, network):
+def test_another_activation_is_noticed_in_every_network(saved, model, golden_of, network):
     activations = dict.fromkeys(("g_a", "h_a", "h_s", "g_s"), nn.tanh)
     weights = golden_of("mbt2018-mean").weights
-    load(saved, model=model_with(weights, **activations))
+    load(saved, model=model)
     other = model_with(weights, **{**activations, network: nn.soft_sign})
     told = rf"for a known input ({network}|entropy_parameters) gives [-\d.e]+, .*\d, \.\.\.;"
     with pytest.raises(ValueError, match=f"code of Changed has changed: {told}"):
@@ -63,6 +66,23 @@ class Parameters(MeanScaleHyperprior):
         return hyper["scales"], hyper["means"] * self.factor
 
 
+class TwoPasses(MeanScaleHyperprior):
+    """Entropy parameters of more than the side information, which are coded by other means than a Codec."""
+
+    def gaussian_parameters(self, hyper, y_hat):
+        return super().gaussian_parameters(hyper + y_hat.mean())
+
+
+class Row(JointAutoregressive):
+    """An autoregressive model with parameters of its own."""
+
+    factor: float = 1.0
+
+    def position_parameters(self, window, hyper):
+        scales, means = super().position_parameters(window, hyper)
+        return scales, self.factor * means
+
+
 class Afar(MeanScaleHyperprior):
     """A g_s that looks at latents far away."""
 
@@ -77,12 +97,23 @@ shuffle = partial(ops.pixel_shuffle, factor=4)
 
 
 @pytest.mark.parametrize(
-    ("then", "now"), [(Parameters(4, 6), Parameters(4, 6, factor=2.0)), (Afar(4, 6), Afar(4, 6, dilation=8))]
+    ("then", "now"),
+    [
+        (Parameters(4, 6), Parameters(4, 6, factor=2.0)),
+        (Row(4, 6), Row(4, 6, factor=2.0)),
+        (Afar(4, 6), Afar(4, 6, dilation=8)),
+    ],
 )
 def test_other_entropy_parameters_and_other_reach_are_noticed(then, now):
     with pytest.raises(ValueError, match="has changed"):
         recorded_outputs.check(now, recorded_outputs.record_code(now), recorded_outputs.record_code(then))
     recorded_outputs.check(then, recorded_outputs.record_code(then), recorded_outputs.record_code(then))
+
+
+def test_entropy_parameters_of_another_form_are_left_out(golden_of):
+    weights = golden_of("mbt2018-mean").weights
+    found = recorded_outputs.record(TwoPasses(weights.n, weights.m), weights.params)
+    assert set(found) == {"g_a", "g_s", "h_a", "h_s"}
 
 
 def test_weights_of_the_package_are_not_taken_into_other_code(tmp_path, golden_of):
@@ -116,13 +147,12 @@ def test_what_is_recorded_is_json_of_all_networks(saved):
         lambda outputs: {network: [float("inf")] * 32 for network in outputs},
     ],
 )
-def test_what_was_not_recorded_so_is_refused(saved, tmp_path, golden_of, change):
+def test_what_was_not_recorded_so_is_refused(saved, model, tmp_path, change):
     with safetensors.safe_open(saved, framework="numpy") as file:
         header = json.loads(file.metadata()[HEADER_KEY])
     header["outputs"] = change(header["outputs"])
     path = tmp_path / "w.safetensors"
     safetensors.numpy.save_file(safetensors.numpy.load_file(saved), path, {HEADER_KEY: json.dumps(header)})
-    model = model_with(golden_of("mbt2018-mean").weights, **dict.fromkeys(("g_a", "h_a", "h_s", "g_s"), nn.tanh))
     with pytest.raises(ValueError, match=str(path)):
         load(path, model=model)
 
