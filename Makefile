@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A file's tests go to one process, which compiles what they share once.
-PARALLEL := -n auto --dist loadfile
+# A file's tests go to one process, which compiles what they share once. What a Codec writes there, the readable decoder
+# of jaxcompress.reference has to decode, too.
+PYTEST_OPTIONS := -n auto --dist loadfile --reference
 # What the installed package is made of: a change here installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find jaxcompress coder convert train -type f -not -name '*.pyc')
 
@@ -14,10 +15,10 @@ demo: $(VENV)/.installed
 	$(BIN)/jaxcompress demo -o demo --force
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "not slow" $(PARALLEL)
+	$(BIN)/pytest -m "not slow" $(PYTEST_OPTIONS)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/pytest -m slow $(PARALLEL)
+	$(BIN)/pytest -m slow $(PYTEST_OPTIONS)
 
 lint: $(VENV)/.installed-dev types
 	$(BIN)/ruff check .

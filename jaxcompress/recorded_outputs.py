@@ -5,9 +5,8 @@ say, and a decoder would then make a wrong picture without a word.
 """
 
 import functools
-import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ import numpy as np
 from flax import traverse_util
 
 from jaxcompress.models import ARCHITECTURES, CompressionModel
-from jaxcompress.weights_checks import expected_params
+from jaxcompress.weights_checks import expected_params, takes_hyper_alone
 
 _VALUES = 32
 """Of each network, from all over its output."""
@@ -100,14 +99,9 @@ def _outputs(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, An
         if model.is_autoregressive:
             window = 2 * _known_values((module.context_size, module.context_size, model.m))
             found["entropy_parameters"] = run("position_parameters", window, hyper[0, 0, 0])
-        elif _takes_one(module.gaussian_parameters):  # else no `Codec` codes with it either
+        elif takes_hyper_alone(model):  # else no `Codec` codes with it either
             found["entropy_parameters"] = run("gaussian_parameters", hyper)
     return {network: jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(y)]) for network, y in found.items()}
-
-
-def _takes_one(function: Callable) -> bool:
-    parameters = inspect.signature(function).parameters.values()
-    return sum(parameter.default is parameter.empty for parameter in parameters) == 1
 
 
 def _known_values(shape: tuple[int, ...]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Whether weights fit their model: shapes of parameters, coding tables, integer networks."""
 
 import functools
+import inspect
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,16 @@ def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
     if output.x_hat.shape != x.shape:
         raise ValueError(f"g_s makes {output.x_hat.shape} of a latent {y.shape}; expected {x.shape}")
     return traverse_util.flatten_dict(variables["params"], sep="/")
+
+
+def takes_hyper_alone(model: CompressionModel) -> bool:
+    """Whether scales and means of all of y follow from the output of h_s, so that they are known before any of y is."""
+    function: Any = getattr(model, "gaussian_parameters", None)
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def check_weights(weights: "Weights") -> None:

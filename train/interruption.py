@@ -67,7 +67,8 @@ class Interruption:
         self._received = number
         self._restore()
         with contextlib.suppress(OSError):  # nobody may read it any more: `| tee` dies of the same Ctrl-C
-            os.write(2, b"\nstopping after this step, which is saved; a second signal stops at once, saving nothing\n")
+            when = b"a step that all processes agree on" if self._several else b"this step"
+            os.write(2, b"\nstopping after %s, which is saved; a second signal stops at once, saving nothing\n" % when)
         if self._several:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -18,7 +18,7 @@ from jaxcompress.codec.pixels import PaddedPicture, checked_picture
 from jaxcompress.ops import centered_padding
 from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights
-from jaxcompress.weights_checks import check_weights
+from jaxcompress.weights_checks import check_weights, takes_hyper_alone
 
 
 class Codec:
@@ -39,7 +39,8 @@ class Codec:
         progress: show bars on standard error for work that takes longer than a second.
 
     Raises:
-        ValueError: the weights do not fit the model, or have no integer networks.
+        ValueError: the weights do not fit the model, or have no integer networks; or the model's `gaussian_parameters`
+            needs more than the output of h_s.
 
     Example:
         codec = Codec(jaxcompress.load("weights.safetensors"))
@@ -57,6 +58,11 @@ class Codec:
     ):
         self.weights = weights
         self.model = weights.model()
+        if self.model.has_hyperprior and not self.model.is_autoregressive and not takes_hyper_alone(self.model):
+            raise ValueError(
+                f"{type(self.model).__name__}.gaussian_parameters needs more than the output of h_s, and a Codec codes "
+                f"y in one pass; code the strings with entropy.build_gaussian_tables, pass by pass"
+            )
         check_weights(weights)
         self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
         self._jxc = JxcCoder(weights, self.model.stride, self._networks, _entropy_mode(entropy, weights))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from jaxcompress import Codec, coder, metrics
+from jaxcompress import Codec, coder, metrics, models
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
 from jaxcompress.models import ARCHITECTURES
 
@@ -291,3 +291,24 @@ def test_unsound_weights_are_told(codec, photo):
     params["g_a"] = jax.tree.map(lambda a: a * np.float32(1e20), params["g_a"])
     with pytest.raises(ValueError, match="beyond the"):
         Codec(dataclasses.replace(codec.weights, params=params)).compress(photo)
+
+
+class InPasses(models.ScaleHyperprior):
+    """Scales that depend on y, as those of a context in two passes do."""
+
+    def gaussian_parameters(self, hyper, y_hat):
+        return hyper + 0 * y_hat, None
+
+
+class WithAnOption(models.ScaleHyperprior):
+    def gaussian_parameters(self, hyper, factor=1):
+        return factor * hyper, None
+
+
+def test_models_that_code_y_in_several_passes_are_refused(golden_of):
+    case = golden_of("bmshj2018-hyperprior")
+    model = case.weights.model()
+    own = dataclasses.replace(case.weights, module=InPasses(n=model.n, m=model.m))
+    with pytest.raises(ValueError, match=r"InPasses\.gaussian_parameters needs more than the output of h_s"):
+        Codec(own)
+    Codec(dataclasses.replace(case.weights, module=WithAnOption(n=model.n, m=model.m)))
