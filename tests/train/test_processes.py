@@ -42,6 +42,7 @@ def test_ctrl_c_in_one_process_stops_both(training, tmp_path, helpers):
     runs[0].wait_for_step(24)
     runs[1].process.send_signal(signal.SIGINT)
     assert [run.finish() for run in runs] == [143, 130]
+    assert "stopping after a step that all processes agree on" in runs[1].error.read_text()
     assert 24 <= max(helpers.checkpoints_of(out)) < 40
 
 
