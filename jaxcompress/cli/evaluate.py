@@ -19,6 +19,7 @@ def add_parser(commands: Any) -> None:
         example="jaxcompress evaluate kodak\n"
         "  jaxcompress evaluate kodak -w mbt2018-q*.safetensors cheng2020-q*.safetensors -o results --save\n"
         "  jaxcompress evaluate kodak -w run/best.safetensors --estimate\n"
+        "  jaxcompress evaluate kodak --model mbt2018-mean cheng2020-anchor\n"
         "\n"
         "Weights of one architecture, trained for one metric, make a curve. Bits are those of the .jxc files. Each\n"
         "picture is coded, decoded and compared with the original in 8 bits. What is written is CompressAI's JSON,\n"
@@ -47,7 +48,12 @@ def add_codecs(parser: argparse.ArgumentParser) -> None:
     )
     common.add_recipe(parser)
     parser.add_argument(
-        "--model", metavar="NAME", nargs="+", default=[], help="names of bundled weights (default: mbt2018-mean-small)"
+        "--model",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="names in `jaxcompress zoo list` (default: "
+        "mbt2018-mean-small); of published models all qualities, trained for mse: for others see `zoo fetch`",
     )
     parser.add_argument(
         "--entropy",
@@ -72,19 +78,19 @@ def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any
     if args.recipe is not None and not args.weights:
         raise ValueError("--recipe is for weights of your own; give them with --weights FILE")
     load = functools.partial(common.load_weights, recipe=args.recipe, integer=args.entropy != "float")
-    files = {path: load(path) for path in args.weights}
-    names = args.model or ([] if files else [zoo.DEFAULT])
+    bundled = zoo.bundled()
+    sources = {path: load(path) for path in args.weights}
+    for name in args.model or ([] if sources else [zoo.DEFAULT]):
+        if zoo.is_published(name):
+            sources |= {f"{name} {quality}": zoo.load(name, quality=quality) for quality in zoo.qualities(name)}
+        else:
+            sources[name] = zoo.load(name)
     curves: dict[str, dict[str, Any]] = {}
-    for source, weights in [*files.items(), *((name, zoo.load(name)) for name in names)]:
-        curves.setdefault(curve_name(weights), {})[source] = weights
+    for source, weights in sources.items():
+        # Bundled weights are a curve by themselves; others go by what they are.
+        curves.setdefault(source if source in bundled else curve_name(weights), {})[source] = weights
     return [
-        # Bundled weights have a name of their own; those of files go by what they are.
-        LearnedCodec(
-            _by_quality(group),
-            name=next(iter(group)) if len(group) == 1 and not group.keys() & files.keys() else name,
-            estimate=estimate,
-            entropy=args.entropy,
-        )
+        LearnedCodec(_by_quality(group), name=name, estimate=estimate, entropy=args.entropy)
         for name, group in curves.items()
     ]
 

@@ -15,6 +15,7 @@ from PIL import Image
 from jaxcompress import zoo
 from jaxcompress.cli import main
 from jaxcompress.codec import compressai_format
+from jaxcompress.evaluate import load_curve
 from jaxcompress.zoo import published
 
 NAME = "mbt2018-mean"
@@ -77,6 +78,16 @@ def test_published_models_encode_and_decode_by_name(folder, capsys):
     assert any(line.startswith(f"{NAME} ") and "qualities 1 to 2; cached: 1 2 (" in line for line in lines)
     assert any(line.endswith("qualities 1 to 6; 53 to 119 MB each to fetch") for line in lines)
     assert any(line.startswith(zoo.DEFAULT) and "bundled" in line for line in lines)
+
+
+def test_published_models_are_curves_by_name(folder, capsys):
+    (folder / "served" / published.checkpoint(NAME, 2).file).rename(folder / "kept")
+    assert "answers 404" in fails(capsys, "evaluate", "photo.png", "--model", NAME)
+    (folder / "kept").rename(folder / "served" / published.checkpoint(NAME, 2).file)
+    options = ["--metrics", "psnr-rgb", "--estimate"]
+    assert main(["evaluate", "photo.png", "--model", NAME, zoo.DEFAULT, *options]) == 0
+    assert load_curve(f"results/{NAME}-mse.json").qualities == (1, 2)
+    assert len(load_curve(f"results/{zoo.DEFAULT}.json").qualities) == 1
 
 
 @pytest.mark.parametrize(
