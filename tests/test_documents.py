@@ -30,7 +30,7 @@ def blocks(page, language):
 
 def commands(page):
     """The commands that a page shows on lines of their own, or inside of others, in its order."""
-    text = re.sub(r"\$\((jaxcompress .*?)\)", r"made.safetensors\n\1", page.read_text())
+    text = re.sub(r"(?m)^(.*)\$\((jaxcompress .*?)\)(.*)$", r"\1made.safetensors\3\n\2", page.read_text())
     found = re.findall(r"^ *(?:srun )?(jaxcompress .*)$", text, re.MULTILINE)
     return [command.rstrip('"') for command in found]
 

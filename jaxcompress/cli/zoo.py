@@ -17,7 +17,8 @@ def add_parser(commands: Any) -> None:
         help="list pretrained weights, or fetch published ones",
         example="jaxcompress zoo list\n"
         "  jaxcompress zoo fetch mbt2018-mean --quality 3\n"
-        "  jaxcompress evaluate kodak -w $(jaxcompress zoo fetch mbt2018-mean)\n"
+        "  jaxcompress evaluate kodak -w $(jaxcompress zoo fetch mbt2018-mean --metric ms-ssim)\n"
+        "  jaxcompress export $(jaxcompress zoo fetch mbt2018-mean-small) -o networks\n"
         "\n"
         "Commands that take --model fetch what they need by themselves. Weights are converted once, which needs\n"
         "PyTorch, and kept in `weights` in JAXCOMPRESS_HOME or the user's cache folder. JAXCOMPRESS_MIRROR is an\n"
@@ -27,8 +28,10 @@ def add_parser(commands: Any) -> None:
     listing = actions.add_parser("list", help="tell what there is")
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     listing.set_defaults(run=run_list, parser=listing)
-    fetch = actions.add_parser("fetch", help="fetch and convert published weights, and print the paths of the files")
-    fetch.add_argument("name", metavar="NAME", help="such as mbt2018-mean")
+    fetch = actions.add_parser(
+        "fetch", help="print the paths of weights files; published ones are fetched and converted"
+    )
+    fetch.add_argument("name", metavar="NAME", help="in `zoo list`, such as mbt2018-mean")
     fetch.add_argument("--quality", type=int, nargs="+", metavar="Q", help="from 1 (default: all)")
     fetch.add_argument("--metric", choices=("mse", "ms-ssim"), default="mse", help="default: mse")
     fetch.add_argument("--keep-checkpoint", action="store_true", help="keep the PyTorch checkpoint there too")
@@ -71,7 +74,10 @@ def run_fetch(args: argparse.Namespace) -> None:
     from jaxcompress import zoo
 
     if args.name in zoo.bundled():
-        raise ValueError(f"{args.name} comes with the package: there is nothing to fetch")
+        if args.quality is not None:
+            raise ValueError(f"quality chooses among published models, and {args.name} is bundled; leave it out")
+        print(zoo.bundled()[args.name])
+        return
     for quality in args.quality or zoo.qualities(args.name, metric=args.metric):
         path = zoo.fetch(args.name, quality=quality, metric=args.metric, keep_checkpoint=args.keep_checkpoint)
         print(path, flush=True)

@@ -72,6 +72,8 @@ def test_published_models_encode_and_decode_by_name(folder, capsys):
     assert main(["decode", "photo.bin", "-o", "again.png", *chosen]) == 0
 
     capsys.readouterr()
+    assert main(["zoo", "fetch", zoo.DEFAULT]) == 0  # so that every command that takes files can have them
+    assert capsys.readouterr().out == f"{zoo.bundled()[zoo.DEFAULT]}\n"
     assert main(["zoo", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(zoo.bundled()) + len(published.SERIES)
@@ -94,7 +96,7 @@ def test_published_models_are_curves_by_name(folder, capsys):
     ("arguments", "message"),
     [
         (["zoo", "fetch", "huge"], "no weights named 'huge' are published"),
-        (["zoo", "fetch", zoo.DEFAULT], "nothing to fetch"),
+        (["zoo", "fetch", zoo.DEFAULT, "--quality", "1"], "mbt2018-mean-small is bundled; leave it out"),
         (["zoo", "fetch", NAME, "--quality", "9"], "qualities 1 to 2; 9 was given"),
         (["zoo", "fetch", NAME, "--metric", "ms-ssim"], "answers 404"),
         (["encode", "photo.png", "--model", NAME], "qualities 1 to 2; none was given"),
