@@ -23,7 +23,7 @@ from report import format_table, median, median_ratio
 from tqdm import tqdm
 
 from jaxcompress import Codec, Weights, convert
-from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.jxc import chunk_size
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.model_windows import windows_of

@@ -33,7 +33,7 @@ from tqdm import tqdm
 import jaxcompress
 from jaxcompress import Codec, coder, convert
 from jaxcompress.codec import BitstreamError, repair
-from jaxcompress.codec.container import CodedString, SymbolOrder
+from jaxcompress.codec.coded_string import CodedString, SymbolOrder
 from jaxcompress.codec.latents import LatentCoder
 
 PARALLEL = "bmshj2018-hyperprior", "mbt2018-mean"

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec import repair, stages
-from jaxcompress.codec.container import CodedString, StreamFormat, SymbolOrder
+from jaxcompress.codec.coded_string import CodedString, StreamFormat, SymbolOrder
 from jaxcompress.codec.context import context_model, integer_context_model
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.position_loop import PositionLoop

@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxcompress.codec import compressai_format, container
 from jaxcompress.codec.batch import ordered_map
+from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.compressai_strings import decode_strings, encode_strings
-from jaxcompress.codec.container import EntropyMode
 from jaxcompress.codec.errors import WeightsMismatchError
 from jaxcompress.codec.jxc import JxcCoder
 from jaxcompress.codec.latents import LatentCoder

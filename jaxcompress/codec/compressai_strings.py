@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
+from jaxcompress.codec.coded_string import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.networks import NetworksByDevice
 from jaxcompress.codec.tiled import Signal
 from jaxcompress.codec.windows import Size

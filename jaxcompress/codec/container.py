@@ -7,13 +7,12 @@ No JAX here: `jaxcompress info` needs none.
 """
 
 import dataclasses
-import enum
 import mmap
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from jaxcompress.codec.coded_string import CodedString, EntropyMode, StreamFormat, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 
 MAGIC = b"\x8aJXC"
@@ -29,48 +28,6 @@ _FIXED = struct.Struct("<HH II BB HHHH 8s8s I")
 _CHUNKS = struct.Struct("<HHI")  # chunk height and width in latents, number of strings
 _STRING = struct.Struct("<BII")  # stream format, length, checksum
 _CRC = struct.Struct("<I")
-
-
-class EntropyMode(enum.IntEnum):
-    """How scales and means are computed."""
-
-    FLOAT = 0
-    """By the floating-point networks; another device may not decode it, and says so."""
-    INTEGER = 1
-    """By integer networks, `docs/integer.md`; every device decodes it."""
-
-
-class SymbolOrder(enum.IntEnum):
-    """In which order the symbols of y are coded."""
-
-    RASTER = 0
-    """CompressAI's: channels, rows, columns; for autoregressive models rows, columns, channels."""
-    WAVEFRONT = 1
-    """Of autoregressive models: fronts of positions that do not see each other, rows, channels."""
-
-
-class StreamFormat(enum.IntEnum):
-    """How one string is coded."""
-
-    RANS64 = 0
-    """One 64-bit rANS state, CompressAI's format."""
-    LANES = 1
-    """Many interleaved 32-bit rANS states, `docs/lanes-format.md`."""
-
-
-class CodedString(NamedTuple):
-    """A string and how it is coded.
-
-    Attributes:
-        data: its bytes.
-        format: see `StreamFormat`.
-        checksum: CRC-32 of what integer networks make of z for it (nothing in other modes, and for z) and then of its
-            bytes; or None where a container has none.
-    """
-
-    data: bytes | memoryview
-    format: StreamFormat = StreamFormat.RANS64
-    checksum: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxcompress.codec import container
-from jaxcompress.codec.container import CodedString, EntropyMode
+from jaxcompress.codec.coded_string import CodedString, EntropyMode
 from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
 from jaxcompress.codec.networks import NetworksByDevice
 from jaxcompress.codec.pixels import PaddedPicture, to_pixels

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec.autoregressive import AutoregressiveCoder
-from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
+from jaxcompress.codec.coded_string import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
 from jaxcompress.codec.progress import progress_bar

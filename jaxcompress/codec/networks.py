@@ -3,7 +3,7 @@
 import threading
 from typing import Any, NamedTuple
 
-from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.devices import chosen_device
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.model_windows import windows_of

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec.container import CodedString, StreamFormat
+from jaxcompress.codec.coded_string import CodedString, StreamFormat
 from jaxcompress.codec.windows import Area
 from jaxcompress.entropy import SCALE_BOUND
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec.container import CodedString, StreamFormat
+from jaxcompress.codec.coded_string import CodedString, StreamFormat
 
 LANES_FROM = 2**16
 """Symbols from which lanes save time that somebody may notice."""

@@ -11,7 +11,7 @@ import numpy as np
 from jaxcompress import coder
 from jaxcompress.codec import container, drawn
 from jaxcompress.codec.codec import Codec
-from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.jxc import chunk_size
 from jaxcompress.codec.picture import read_picture

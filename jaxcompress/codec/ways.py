@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec.codec import Codec
-from jaxcompress.codec.container import CodedString, EntropyMode, SymbolOrder
+from jaxcompress.codec.coded_string import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.model_windows import windows_of

@@ -10,6 +10,7 @@ import pytest
 
 from jaxcompress import Codec
 from jaxcompress.codec import BitstreamError, container
+from jaxcompress.codec.coded_string import CodedString, StreamFormat, SymbolOrder
 from jaxcompress.codec.context import context_model
 from jaxcompress.codec.position_loop import PositionLoop
 from jaxcompress.layers import Conv, MaskedConv, Sequential, leaky_relu
@@ -71,13 +72,13 @@ def test_files_are_in_wavefront_order_and_compressai_s_strings_in_raster_order(a
     codec = golden_of(architecture).codec
     picture = np.pad(photo, ((13, 14), (26, 27), (0, 0)))  # as the codec pads it
     header, (z, y) = container.unpack(codec.compress(photo))
-    assert header.symbol_order == container.SymbolOrder.WAVEFRONT
+    assert header.symbol_order == SymbolOrder.WAVEFRONT
     (theirs, _), _ = codec.compress_strings(picture[None] / np.float32(255))
     assert len(y.data) == len(theirs[0])
-    raster = dataclasses.replace(header, symbol_order=container.SymbolOrder.RASTER)
+    raster = dataclasses.replace(header, symbol_order=SymbolOrder.RASTER)
     with pytest.raises(BitstreamError, match="do not decode"):
         codec.decompress(container.pack(raster, [z, y]))
-    string = container.CodedString(theirs[0], checksum=zlib.crc32(theirs[0]))
+    string = CodedString(theirs[0], checksum=zlib.crc32(theirs[0]))
     same = codec.decompress(container.pack(raster, [z, string]))
     np.testing.assert_array_equal(same, codec.decompress(container.pack(header, [z, y])))
 
@@ -87,20 +88,20 @@ def test_a_model_of_another_kind_is_coded_position_by_position(codec, photo, mon
     other = Codec(dataclasses.replace(codec.weights, module=WithRelu(n=codec.weights.n, m=codec.weights.m)))
     data = other.compress(picture)
     header, strings = container.unpack(data)
-    assert header.symbol_order == container.SymbolOrder.RASTER
+    assert header.symbol_order == SymbolOrder.RASTER
     decoded = other.decompress(data)
     visited = []
     visit = PositionLoop._visit
     monkeypatch.setattr(PositionLoop, "_visit", lambda self, hyper: visited.append(hyper.shape) or visit(self, hyper))
     np.testing.assert_array_equal(other.decompress(data), decoded)
     assert visited == [(4, 4, 2 * codec.weights.m)]
-    wavefront = dataclasses.replace(header, symbol_order=container.SymbolOrder.WAVEFRONT)
+    wavefront = dataclasses.replace(header, symbol_order=SymbolOrder.WAVEFRONT)
     with pytest.raises(BitstreamError, match="symbol order WAVEFRONT"):
         other.decompress(container.pack(wavefront, strings))
 
 
 def test_strings_of_many_lanes_are_refused(codec, photo):
     header, (z, y) = container.unpack(codec.compress(photo[:64, :64]))
-    lanes = y._replace(format=container.StreamFormat.LANES)
+    lanes = y._replace(format=StreamFormat.LANES)
     with pytest.raises(BitstreamError, match="stream formats"):
         codec.decompress(container.pack(header, [z, lanes]))

@@ -14,6 +14,7 @@ from flax import traverse_util
 
 from jaxcompress import Codec, coder, metrics, models
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
+from jaxcompress.codec.coded_string import CodedString, SymbolOrder
 from jaxcompress.models import ARCHITECTURES
 
 SIZES = [(1, 1), (1, 70), (64, 64), (65, 63)]
@@ -210,7 +211,7 @@ def test_header_fields_are_checked_against_the_weights(codec, photo, change, mes
 
 
 def test_the_chunks_lie_in_raster_order(codec, photo, monkeypatch, small_chunks):
-    how = {"order": container.SymbolOrder.RASTER, "threads": 1}
+    how = {"order": SymbolOrder.RASTER, "threads": 1}
     whole = codec._latents.decode(container.unpack(codec.compress(photo))[1], (8, 8), (8, 8), **how)
     small_chunks(5)
     z, first, second, *_ = container.unpack(codec.compress(photo))[1]
@@ -277,7 +278,7 @@ def test_strings_damaged_behind_the_checksum_s_back_raise_or_decode(golden_of, p
         for position in range(8 * len(string.data)):
             damaged = bytearray(string.data)
             damaged[position // 8] ^= 1 << position % 8
-            changed = container.CodedString(bytes(damaged), string.format, zlib.crc32(damaged))
+            changed = CodedString(bytes(damaged), string.format, zlib.crc32(damaged))
             try:
                 data = container.pack(header, [*strings[:i], changed, *strings[i + 1 :]])
                 assert codec.decompress(data).shape == (64, 64, 3)

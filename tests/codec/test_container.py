@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxcompress.codec import BitstreamError, container
+from jaxcompress.codec.coded_string import CodedString, EntropyMode, StreamFormat
 
 HEADER = container.Header(
     architecture="mbt2018-mean",
@@ -22,11 +23,11 @@ HEADER = container.Header(
     bits_fingerprint="0123456789abcdef",
     synthesis_fingerprint="fedcba9876543210",
     chunk_size=(8, 8),
-    entropy_mode=container.EntropyMode.INTEGER,
+    entropy_mode=EntropyMode.INTEGER,
 )
 STRINGS = [
-    container.CodedString(b"\x01\x02\x03", checksum=0x12345678),
-    container.CodedString(b"\x04\x05", container.StreamFormat.LANES, checksum=0x9ABCDEF0),
+    CodedString(b"\x01\x02\x03", checksum=0x12345678),
+    CodedString(b"\x04\x05", StreamFormat.LANES, checksum=0x9ABCDEF0),
 ]
 FILE = container.pack(HEADER, STRINGS)
 

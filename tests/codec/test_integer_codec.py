@@ -11,7 +11,7 @@ import safetensors.numpy
 
 from jaxcompress import Codec, load, metrics
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
-from jaxcompress.codec.container import EntropyMode, SymbolOrder
+from jaxcompress.codec.coded_string import EntropyMode, SymbolOrder
 from jaxcompress.codec.parameters import IntegerHyperprior
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import ARCHITECTURES

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxcompress.codec import BitstreamError, container, repair, stages
+from jaxcompress.codec.coded_string import CodedString
 from jaxcompress.codec.context import context_model
 
 TABLE = tuple(np.float32([0.11, 0.5, 2, 8]).tolist())
@@ -101,7 +102,7 @@ def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
     shared = repair.ScaleRepair(lambda area: scales[area], TABLE, latents._gaussian_tables)
     for _ in range(3):
         with pytest.raises(repair.coder.StreamError):
-            shared.decode(container.CodedString(b""), np.ones((1, 1, 1), np.uint8), np.s_[0:1, 0:1])
+            shared.decode(CodedString(b""), np.ones((1, 1, 1), np.uint8), np.s_[0:1, 0:1])
     assert left[0] == 0.05
     assert 0 < left[1] <= 0.02
     assert left[2] == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxcompress.codec import BitstreamError, container, repair, strings
-from jaxcompress.codec.container import StreamFormat
+from jaxcompress.codec.coded_string import StreamFormat
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
 
 TABLES = build_gaussian_tables(default_scale_table()).coder_tables

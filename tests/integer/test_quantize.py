@@ -11,7 +11,7 @@ import pytest
 from flax import traverse_util
 
 from jaxcompress import Codec, Weights, load
-from jaxcompress.codec.container import EntropyMode
+from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerEvaluator, UnsupportedNetworkError, drawn, quantize_entropy
 from jaxcompress.layers import Conv, ConvTranspose, Sequential, SubPixelConv, leaky_relu
