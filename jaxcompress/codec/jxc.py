@@ -16,6 +16,9 @@ from jaxcompress.weights import Weights
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
 _CHUNK = 64
 
+MIN_CHUNK = 16
+"""Latents along a side of a chunk, at least, unless y has fewer: each chunk costs a run of networks."""
+
 # Pixels in a latent, each way.
 _LATENT = 16
 
@@ -109,6 +112,16 @@ class JxcCoder:
             )
         if header.padding != self._padding(header.height, header.width):
             raise BitstreamError(f"the file's padding {header.padding} does not fit its picture and model")
+        if header.settings:
+            raise BitstreamError(
+                f"the file has the settings {dict(header.settings)}; {self._weights.architecture} has none"
+            )
+        shape = header.padded_height // _LATENT, header.padded_width // _LATENT
+        if any(chunk < min(side, MIN_CHUNK) for chunk, side in zip(header.chunk_size, shape, strict=True)):
+            height, width = header.chunk_size
+            raise BitstreamError(
+                f"the file's chunks are {height} x {width} latents; expected at least {MIN_CHUNK} each way"
+            )
 
     def _padding(self, height: int, width: int) -> Padding:
         return centered_padding(height, width, self._stride)
