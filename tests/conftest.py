@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxcompress import Codec, Weights, load, reference
-from jaxcompress.codec import container
+from jaxcompress.codec import container, jxc
 from jaxcompress.convert import from_pytorch
 from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
 from jaxcompress.integer.layer import LEAKY_RANGE, SYMBOL_RANGE
@@ -49,14 +49,14 @@ def _files_decode_by_the_reference(request, tmp_path_factory):
     def recording(codec, *args, **options):
         data = compress(codec, *args, **options)
         if data.startswith(container.MAGIC) and _reference_can(codec, container.unpack(data)[0]):
-            files[data] = codec, container.MIN_CHUNK  # which a test may have lowered
+            files[data] = codec, jxc.MIN_CHUNK  # which a test may have lowered
         return data
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Codec, "compress", recording)
         yield
         for number, (data, (codec, least_chunk)) in enumerate(files.items()):
-            for module in (container, reference.container):
+            for module in (jxc, reference.container):
                 patch.setattr(module, "MIN_CHUNK", least_chunk)
             codec.weights.save(folder / f"{number}.safetensors")
             found = reference.decode(data, folder / f"{number}.safetensors")

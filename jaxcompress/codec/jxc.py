@@ -17,6 +17,9 @@ from jaxcompress.weights import Weights
 # Latents in a chunk of y, each way: 1024 x 1024 pixels.
 _CHUNK = 64
 
+MIN_CHUNK = 16
+"""Latents along a side of a chunk, at least, unless y has fewer: each chunk costs a run of networks."""
+
 
 class JxcCoder:
     """Writes and reads `.jxc` files.
@@ -115,6 +118,13 @@ class JxcCoder:
             self._layout.values(dict(header.settings))
         except ValueError as error:
             raise BitstreamError(f"the file's settings do not fit the model: {error}") from error
+        stride = self._layout.last.stride
+        shape = header.padded_height // stride, header.padded_width // stride
+        if any(chunk < min(side, MIN_CHUNK) for chunk, side in zip(header.chunk_size, shape, strict=True)):
+            height, width = header.chunk_size
+            raise BitstreamError(
+                f"the file's chunks are {height} x {width} latents; expected at least {MIN_CHUNK} each way"
+            )
 
     def _padding(self, height: int, width: int) -> Padding:
         return centered_padding(height, width, self._layout.stride)
