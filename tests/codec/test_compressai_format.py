@@ -42,7 +42,8 @@ def test_sizes_that_do_not_fit_are_refused(change, message):
     import dataclasses
 
     with pytest.raises(BitstreamError, match=message):
-        compressai_format.unpack(compressai_format.pack(dataclasses.replace(HEADER, **change), STRINGS))
+        data = compressai_format.pack(dataclasses.replace(HEADER, **change), STRINGS)
+        compressai_format.check_shape(compressai_format.unpack(data)[0], stride=64)
 
 
 @pytest.mark.parametrize(("position", "value"), [(0, 9), (1, 0x2F), (1, 0x0F), (10, 10), (22, 3), (26, 9)])

@@ -33,15 +33,15 @@ def parameters(codec, picture):
     """Indexes and means of a picture's latents, by the float networks and by the integer ones."""
     of_float, of_integer = (codec._coders[mode] for mode in (EntropyMode.FLOAT, EntropyMode.INTEGER))
     y, z = codec.analyse(picture)
-    symbols = np.rint(z - of_float._medians).astype(np.int32)
+    symbols = np.rint(z - of_float.medians).astype(np.int32)
     area = slice(0, y.shape[0]), slice(0, y.shape[1])
-    hypers = of_float._hyperprior(symbols, area), of_integer._hyperprior(symbols, area)
+    hypers = of_float._side(symbols, area, {}), of_integer._side(symbols, area, {})
     if not isinstance(codec.model.layout.last.prior, Raster):
         return hypers
     y_hat = np.rint(y)
-    scales, means = of_float._autoregressive._kernel.predict(y_hat, hypers[0])
-    indexes = (scales[..., None] > np.float32(of_float._scale_table[:-1])).sum(-1)
-    found, found_means = of_integer._autoregressive._kernel.predict(y_hat, hypers[1])
+    scales, means = of_float._chunks._kernel.predict(y_hat, hypers[0])
+    indexes = (scales[..., None] > codec.weights.tables["gaussian_conditional"].scale_table[:-1]).sum(-1)
+    found, found_means = of_integer._chunks._kernel.predict(y_hat, hypers[1])
     return (indexes, means), (found, found_means / np.float32(64))
 
 
