@@ -28,7 +28,7 @@ class Hyperprior(Prior):
             inspect.signature(model.gaussian_parameters).bind(known, **settings)
         except TypeError as error:
             raise ValueError(
-                f"{type(model).__name__}.gaussian_parameters needs more than the output of h_s ({error}), and its prior "
-                f"codes y in one pass: override make_prior with one in several passes, see jaxcompress.priors"
+                f"{type(model).__name__}.gaussian_parameters needs more than the output of h_s ({error}), and its "
+                f"prior codes y in one pass: override make_prior with one in several passes, see jaxcompress.priors"
             ) from error
         return model.gaussian_parameters(known, **settings)

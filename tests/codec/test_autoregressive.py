@@ -92,9 +92,8 @@ def test_a_model_of_another_kind_is_coded_position_by_position(codec, photo, mon
     decoded = other.decompress(data)
     visited = []
     visit = PassCoder._visit
-    monkeypatch.setattr(
-        PassCoder, "_visit", lambda self, known, _: visited.append(known.shape) or visit(self, known, _)
-    )
+    record = lambda self, known, numbers: visited.append(known.shape) or visit(self, known, numbers)  # noqa: E731
+    monkeypatch.setattr(PassCoder, "_visit", record)
     np.testing.assert_array_equal(other.decompress(data), decoded)
     assert visited == [(4, 4, 2 * codec.weights.m)]
     wavefront = dataclasses.replace(header, symbol_order=SymbolOrder.WAVEFRONT)

@@ -156,9 +156,8 @@ def test_windows_of_integer_networks_are_exact(architecture, form, integer_weigh
     networks = integer_weights_of(architecture).integer
     z = np.random.default_rng(0).integers(-9, 10, (13, 21, networks.hyper_synthesis[0].kernel.shape[2]))
     evaluator = IntegerEvaluator(networks, form=form)
-    tiled = TiledNetwork(
-        lambda z, size, _: evaluator.hyper_synthesis(z, size), WindowSizes(((8, 8), (16, 16)), 2), outputs=4
-    )
+    windows = WindowSizes(((8, 8), (16, 16)), 2)
+    tiled = TiledNetwork(lambda z, size, _: evaluator.hyper_synthesis(z, size), windows, outputs=4)
     jax.tree.map(np.testing.assert_array_equal, tiled(z), evaluator.hyper_synthesis(z))
     small = z[:3, :5]
     jax.tree.map(np.testing.assert_array_equal, tiled(small), evaluator.hyper_synthesis(small))
