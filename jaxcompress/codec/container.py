@@ -49,6 +49,7 @@ class Header:
         icc_profile: colour profile of the picture, or nothing.
         entropy_mode: see `EntropyMode`.
         symbol_order: see `SymbolOrder`.
+        settings: names and numbers of the model's settings, see `models.Setting`.
     """
 
     architecture: str
@@ -65,6 +66,7 @@ class Header:
     icc_profile: bytes = b""
     entropy_mode: EntropyMode = EntropyMode.FLOAT
     symbol_order: SymbolOrder = SymbolOrder.RASTER
+    settings: tuple[tuple[str, int], ...] = ()
 
     @property
     def padded_height(self) -> int:

@@ -1,4 +1,4 @@
-"""The networks of the light codec. Each may be cut into windows: see `REACH`.
+"""The networks of the light codec.
 
 A 16x16 block of pixels is a latent. Both transforms are linear (the layer `linear`, which training starts as a
 Karhunen-Loève transform of such blocks) plus a correction that is zero before training.
@@ -16,13 +16,6 @@ from jaxcompress.layers import Conv, Pointwise, ResidualBottleneck
 
 ROWS = 6
 """Rows of the tables by rate: one for each of the rates 0, 1, ..., 5."""
-
-REACH = {"g_a": 4, "h_a": 1, "h_s": 1, "context": 1, "g_s": 3}
-"""Receptive fields: an output depends on inputs in up to so many cells around its own, each way.
-
-A cell is 16x16 pixels and a latent for g_a and g_s, 4x4 latents and a hyper-latent for h_a and h_s, one latent for the
-context. One cell is still enough for h_s and the context together, counted in hyper-latents.
-"""
 
 LARGEST_SCALE = 256.0
 """Bound of the scales, the last of the usual table."""

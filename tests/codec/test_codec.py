@@ -48,7 +48,7 @@ def test_every_architecture_codes_a_photograph(architecture, golden_of, photo):
     assert len(data) < photo.size / 10
     header, strings = container.unpack(data)
     assert header.architecture == architecture
-    assert len(strings) == 1 + codec.model.has_hyperprior
+    assert len(strings) == 1 + (codec.model.layout.side is not None)
 
 
 def test_the_picture_is_the_rounded_reconstruction(codec, photo):

@@ -10,10 +10,11 @@ from flax import traverse_util
 
 from jaxcompress.layers import only_inside
 from jaxcompress.models import Light
-from jaxcompress.models.light_networks import REACH
+from jaxcompress.models.light import RATE
 
 STAGES = {"g_a": "analysis", "h_a": "hyper_analysis", "h_s": "hyper_synthesis", "g_s": "synthesis"}
-SAMPLES = {"g_a": (16, 1), "h_a": (4, 1), "h_s": (1, 4), "g_s": (1, 16)}
+LAYOUT = Light(n=12, m=16).layout
+SAMPLES = {network: LAYOUT.samples(LAYOUT.network(stage)) for network, stage in STAGES.items()}
 """Inputs and outputs in a cell, each way."""
 
 
@@ -61,8 +62,10 @@ def test_stages_equal_the_prototype_s(recorded):
     recorded.check("z", recorded.run("hyper_analysis", outputs["ys"]))
     recorded.check("hyper", recorded.run("hyper_synthesis", np.round(outputs["z"])))
     recorded.check("x_hat", recorded.run("synthesis", outputs["y_hat"]))
-    for number, mask in enumerate(recorded.model.prior.passes(outputs["ys"].shape[1:])):
-        scales, means = recorded.run("light_parameters", outputs["hyper"], outputs["y_hat"], number)
+    order = recorded.model.make_prior().order(outputs["ys"].shape[1:])
+    for number in range(4):
+        known, mask = np.where(order < number, outputs["y_hat"], 0), order == number
+        scales, means = recorded.run("light_parameters", outputs["hyper"], known, number)
         recorded.check(f"scale{number}", scales * mask)
         recorded.check(f"mean{number}", means * mask)
 
@@ -75,18 +78,20 @@ def test_the_whole_equals_the_prototype(recorded):
         recorded.check(f"{name}_bits", -np.log2(output.likelihoods[name]).sum((1, 2, 3)))
 
 
-def test_a_pass_reads_only_what_earlier_passes_decoded(small):
-    y_hat = small.outputs["y_hat"]
-    order = small.model.prior.order(y_hat.shape[1:])
-    for number in range(4):
-        decoded = np.where(order < number, y_hat, np.nan)
-        for found, expected in zip(
-            small.run("light_parameters", small.outputs["hyper"], decoded, number),
-            small.run("light_parameters", small.outputs["hyper"], y_hat, number),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(found, expected)
-            assert np.isfinite(found).all()
+def test_calls_without_a_rate_take_the_default(small):
+    default = jnp.full(3, RATE.value(RATE.default))
+    outputs = small.outputs
+    calls = [
+        ("analysis", small.x),
+        ("hyper_synthesis", outputs["z"]),
+        ("light_parameters", outputs["hyper"], outputs["y_hat"], 2),
+        ("synthesis", outputs["y_hat"]),
+    ]
+    for method, *args in calls:
+        found, expected = (
+            small.model.apply(small.variables, *args, method=method, **options) for options in ({}, {"rate": default})
+        )
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
 def test_pictures_of_a_batch_have_rates_of_their_own(small):
@@ -149,7 +154,7 @@ def signal(small, network, cells):
 @pytest.mark.parametrize("axis", [0, 1], ids=["rows", "columns"])
 @pytest.mark.parametrize("network", STAGES)
 def test_outputs_depend_on_no_more_than_the_reach(small, network, axis):
-    reach, (samples, outputs) = REACH[network], SAMPLES[network]
+    reach, (samples, outputs) = LAYOUT.network(STAGES[network]).reach, SAMPLES[network]
     cells = [2, 2]
     cells[axis] = 2 * reach + 3
     x = signal(small, network, cells)
@@ -163,7 +168,7 @@ def test_outputs_depend_on_no_more_than_the_reach(small, network, axis):
 
 @pytest.mark.parametrize("number", range(4))
 def test_a_prediction_depends_on_no_more_than_the_reach_of_the_context(small, number):
-    shape, width, reach = (1, 9, 3, small.model.m), small.model.width, REACH["context"]
+    shape, width, reach = (1, 9, 3, small.model.m), small.model.width, LAYOUT.last.prior.reach
     rng = np.random.default_rng(1)
     hyper, y_hat = rng.uniform(0.5, 1, (*shape[:3], width)).astype(np.float32), rng.uniform(0.5, 1, shape)
     hyper[:, 4], y_hat[:, 4] = np.nan, np.nan

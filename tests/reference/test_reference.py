@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from jaxcompress import Codec, coder, reference
 from jaxcompress.codec import container, jxc, strings
 from jaxcompress.models import ARCHITECTURES
+from jaxcompress.priors import Raster
 from jaxcompress.reference.lanes import decode_lanes
 from jaxcompress.reference.latents import _positions, decode_strings
 from jaxcompress.reference.rans import decode_rans
@@ -28,7 +29,7 @@ def codec_of(golden_of, integer_weights_of, tmp_path_factory):
     def find(architecture):
         if architecture not in made:
             golden = golden_of(architecture).weights
-            weights = integer_weights_of(architecture) if golden.model().has_hyperprior else golden
+            weights = integer_weights_of(architecture) if golden.model().layout.side is not None else golden
             path = folder / f"{architecture}.safetensors"
             weights.save(path)
             made[architecture] = Codec(weights), path
@@ -65,13 +66,13 @@ def check(codec, path, picture):
 def test_latents_are_equal_and_pixels_within_one(architecture, codec_of, picture, monkeypatch):
     codec, path = codec_of(architecture)
     file = check(codec, path, picture)
-    assert file.symbol_order == codec.model.is_autoregressive
-    assert file.entropy_mode == codec.model.has_hyperprior
+    assert file.symbol_order == isinstance(codec.model.layout.last.prior, Raster)
+    assert file.entropy_mode == (codec.model.layout.side is not None)
     check(codec, path, picture[..., 0])
     monkeypatch.setattr(jxc, "_CHUNK", 3)
     for module in ("codec", "reference"):
         monkeypatch.setattr(f"jaxcompress.{module}.container.MIN_CHUNK", 1)
-    assert len(check(codec, path, picture).strings) - codec.model.has_hyperprior > 1
+    assert len(check(codec, path, picture).strings) - (codec.model.layout.side is not None) > 1
 
 
 def test_lanes_of_several_parts_decode(codec_of, picture, monkeypatch):
