@@ -66,7 +66,7 @@ def compare_random(checks: Checks, reference: Reference, pictures: list[Path], p
         tables["stages"].append(compare_stages(checks, name, weights, theirs))
         tables["checkpoints"].append(compare_checkpoints(checks, name, reference, checkpoint, weights, x, theirs))
         tables["strings"].append(compare_strings(checks, name, jaxcompress.Codec(weights), x, theirs))
-        if weights.model().has_hyperprior:
+        if weights.model().layout.side is not None:
             checks.at_least(name, "tables of scales in use", tables["strings"][-1]["tables"], SPREAD_LIMIT)
         checkpoint.unlink()
         progress.update()

@@ -18,15 +18,12 @@ import safetensors.numpy
 from flax import traverse_util
 
 from jaxcompress import recorded_outputs
-from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
+from jaxcompress.entropy import CodingTables
 from jaxcompress.files import write_file
 from jaxcompress.integer.network import IntegerNetworks
 from jaxcompress.models import ARCHITECTURES, CompressionModel, create
-from jaxcompress.weights_checks import TABLES, check_params, check_weights, plain
+from jaxcompress.weights_checks import check_params, check_weights, plain
 from jaxcompress.weights_header import FORMAT, HEADER_KEY, read_header
-
-# Networks that only the encoder runs. Of the rest, g_s turns latents into pictures, and everything else decides bits.
-_ENCODER_ONLY = ("g_a", "h_a")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,7 +35,8 @@ class Weights:
         n: width of the transforms.
         m: channels of the latent y.
         params: nested dict of float32 arrays, as `model.init(...)["params"]`.
-        tables: coding tables by entropy model, "entropy_bottleneck" and (with a hyperprior) "gaussian_conditional".
+        tables: coding tables by entropy model, `Prior.tables` of each latent: "entropy_bottleneck" and (with a
+            hyperprior) "gaussian_conditional".
         metadata: what is known of them: quality, metric, lambda, source, licence; JSON values.
         integer: the integer networks that streams are coded with, see `integer.quantize_entropy`; or None.
         module: the Flax module that the parameters belong to, if it is one of your own; or None. It is not saved.
@@ -80,9 +78,8 @@ class Weights:
             ValueError: the parameters are not those of the model, not float32, or not finite.
         """
         check_params(params, model)
-        tables = {"entropy_bottleneck": build_bottleneck_tables(params["entropy_bottleneck"])}
-        if model.has_hyperprior:
-            tables["gaussian_conditional"] = build_gaussian_tables(default_scale_table())
+        priors = [latent.prior for latent in model.layout.latents]
+        tables = {prior.tables: prior.build_tables(params) for prior in priors}
         return cls(architecture, model.n, model.m, params, tables, metadata or {}, module=model)
 
     def model(self) -> CompressionModel:
@@ -120,8 +117,13 @@ class Weights:
         """
         if integer:
             return fingerprint({**_integer_arrays(self.require_integer()), **_table_arrays(self.tables)})
-        deciding = {name: p for name, p in self.params.items() if name not in (*_ENCODER_ONLY, "g_s")}
-        deciding["entropy_bottleneck"] = {"quantiles": self.params["entropy_bottleneck"]["quantiles"]}
+        layout = self.model().layout
+        # Everything decides bits but the networks of which the layout says otherwise.
+        others = {network.name for network in layout.networks if not network.decides_bits}
+        deciding = {name: array for name, array in self.params.items() if name not in others}
+        for prior in (latent.prior for latent in layout.latents):
+            if prior.tables in deciding:
+                deciding[prior.tables] = prior.deciding(deciding[prior.tables])
         return fingerprint({**_flatten("params", deciding), **_table_arrays(self.tables)})
 
     def require_integer(self) -> IntegerNetworks:
@@ -139,8 +141,9 @@ class Weights:
         return self.integer
 
     def synthesis_fingerprint(self) -> str:
-        """16 hex digits of what turns decoded latents into a picture: g_s."""
-        return fingerprint(_flatten("params", {"g_s": self.params["g_s"]}))
+        """16 hex digits of what turns decoded latents into a picture: g_s, and what it shares with other networks."""
+        names = self.model().layout.synthesis_parameters
+        return fingerprint(_flatten("params", {name: self.params[name] for name in names}))
 
     def fingerprints(self) -> dict[str, str]:
         """All of them, as a weights file names them."""
@@ -200,7 +203,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
     tables: dict[str, dict[str, np.ndarray]] = {}
     try:
         for name, array in flat.items():
-            if name[0] == "tables" and len(name) == 3 and name[1] in TABLES:
+            if name[0] == "tables" and len(name) == 3:
                 tables.setdefault(name[1], {})[name[2]] = array
             elif name[0] not in ("params", "integer"):
                 raise ValueError(f"there is no place for a tensor named {'/'.join(name)}")

@@ -129,7 +129,7 @@ def _entropy(args: argparse.Namespace, weights) -> str | None:
     """None for the default, which is integer but for models without a hyperprior."""
     if args.format == "compressai":
         return "float"
-    if args.entropy != "float" and weights.integer is None and weights.model().has_hyperprior:
+    if args.entropy != "float" and weights.integer is None and weights.model().layout.decides_by_networks:
         raise ValueError(
             f"{args.weights} has no integer networks, without which a file may decode only where it was written: give "
             f"weights that `jaxcompress convert` made of a checkpoint, make the networks with "

@@ -10,7 +10,8 @@ from jax import lax
 
 from jaxcompress.integer.layer import LARGEST_SIZE
 from jaxcompress.layers import Conv, ConvTranspose, MaskedConv, Sequential, SubPixelConv, leaky_relu
-from jaxcompress.models import CompressionModel, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior
+from jaxcompress.models import CompressionModel
+from jaxcompress.models.layout import is_plain
 from jaxcompress.ops import pixel_shuffle
 
 # What a model computes besides its networks.
@@ -117,14 +118,15 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     Raises:
         UnsupportedNetworkError: the networks are not chains of convolutions with ReLU or leaky ReLU between them.
     """
-    if not isinstance(model, ScaleHyperprior):
+    if not model.layout.decides_by_networks:
         raise UnsupportedNetworkError(f"{type(model).__name__} has no hyperprior, so no networks that choose tables")
-    if changed := [name for name in _METHODS if not _is_known(model, name)]:
+    if changed := [name for name in _METHODS if hasattr(model, name) and not is_plain(model, name)]:
         raise UnsupportedNetworkError(f"{type(model).__name__} has its own {', '.join(changed)}")
-    bound = model.bind({"params": params})
+    bound: Any = model.bind({"params": params})
     layers = _chain(bound.h_s, params["h_s"])
-    if not isinstance(model, JointAutoregressive):
-        if layers[-1].activation != "none" and isinstance(model, MeanScaleHyperprior):
+    if model.layout.last.prior.in_one_pass:
+        outputs = layers[-1].kernel.shape[-1] // layers[-1].factor ** 2
+        if layers[-1].activation != "none" and outputs != model.layout.last.channels:
             raise UnsupportedNetworkError("h_s ends in an activation, which means would have to go through")
         # Thresholds are positive, so a ReLU at the end changes no index.
         return LinearNetworks([*layers[:-1], layers[-1]._replace(activation="none")], [])
@@ -146,12 +148,6 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     side = LinearLayer(last.kernel @ of_side, bias)
     joined = LinearLayer((context.kernel * mask) @ of_context, np.zeros_like(bias), activation=first.activation)
     return LinearNetworks([*hidden, side], [joined, *others])
-
-
-def _is_known(model: CompressionModel, method: str) -> bool:
-    """Whether the model has not overridden a method of our own models."""
-    kinds = (ScaleHyperprior, MeanScaleHyperprior, JointAutoregressive)
-    return getattr(type(model), method, None) in [getattr(kind, method, None) for kind in kinds]
 
 
 def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:

@@ -5,6 +5,7 @@ from jaxcompress.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
 from jaxcompress.models.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.models.joint_autoregressive import JointAutoregressive
+from jaxcompress.models.layout import Latent, Layout, Network, Setting, runs, sees
 from jaxcompress.models.registry import ARCHITECTURES, create, sizes
 
 __all__ = [
@@ -15,9 +16,15 @@ __all__ = [
     "FactorizedPrior",
     "FactorizedPriorReLU",
     "JointAutoregressive",
+    "Latent",
+    "Layout",
     "MeanScaleHyperprior",
+    "Network",
     "Output",
     "ScaleHyperprior",
+    "Setting",
     "create",
+    "runs",
+    "sees",
     "sizes",
 ]

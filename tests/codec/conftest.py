@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from jaxcompress.codec import container, jxc, repair, stages
+from jaxcompress.codec import jxc, repair, stages
 
 
 @pytest.fixture
@@ -35,6 +35,6 @@ def small_chunks(monkeypatch) -> Callable[[int], None]:
 
     def cut(side: int) -> None:
         monkeypatch.setattr(jxc, "_CHUNK", side)
-        monkeypatch.setattr(container, "MIN_CHUNK", 1)
+        monkeypatch.setattr(jxc, "MIN_CHUNK", 1)
 
     return cut

@@ -48,7 +48,7 @@ def test_every_architecture_codes_a_photograph(architecture, golden_of, photo):
     assert len(data) < photo.size / 10
     header, strings = container.unpack(data)
     assert header.architecture == architecture
-    assert len(strings) == 1 + codec.model.has_hyperprior
+    assert len(strings) == 1 + (codec.model.layout.side is not None)
 
 
 def test_the_picture_is_the_rounded_reconstruction(codec, photo):
@@ -197,7 +197,8 @@ def test_parts_of_a_custom_model_count_as_deciding(golden_of):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"padding": (12, 15, 26, 27)}, "does not fit"),
+        ({"padding": (13, 13, 26, 27)}, "does not fit"),
+        ({"settings": (("rate", 3),)}, "settings {'rate': 3}; mbt2018-mean has none"),
         ({"chunk_size": (1, 1)}, "chunks are 1 x 1 latents; expected at least 16 each way"),
         ({"width": 30000, "padding": (13, 14, 8, 8)}, "strings, where|do not decode|does not fit|expected at least 16"),
         ({"architecture": "mbt2018"}, "other weights"),

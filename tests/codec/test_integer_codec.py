@@ -15,6 +15,7 @@ from jaxcompress.codec.coded_string import EntropyMode, SymbolOrder
 from jaxcompress.codec.parameters import IntegerHyperprior
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import ARCHITECTURES
+from jaxcompress.priors import Raster
 
 # Whose transforms take long to compile; what they are does not matter here.
 SLOW = ("cheng2020-anchor", "cheng2020-attn")
@@ -96,7 +97,7 @@ def test_files_are_integer_and_decode(codecs, photo, cut):
     assert header.entropy_mode == EntropyMode.INTEGER
     assert [zlib.crc32(string.data) == string.checksum for string in strings] == [True, False]
     assert header.bits_fingerprint == codec.weights.bits_fingerprint(integer=True)
-    expected = SymbolOrder.WAVEFRONT if codec.model.is_autoregressive else SymbolOrder.RASTER
+    expected = SymbolOrder.WAVEFRONT if isinstance(codec.model.layout.last.prior, Raster) else SymbolOrder.RASTER
     assert header.symbol_order == expected
     decoded = codec.decompress(data)
     assert decoded.shape == picture.shape
@@ -127,7 +128,7 @@ def test_latents_are_the_encoder_s(codecs, photo):
     y_hat = latents.decode(strings, (4, 4), header.chunk_size, order=header.symbol_order, threads=1)
     evaluator = IntegerEvaluator(codec.weights.integer, form="int8")
     found = evaluator.hyper_synthesis(np.rint(z - latents._medians))
-    if codec.model.is_autoregressive:
+    if isinstance(codec.model.layout.last.prior, Raster):
         found = evaluator.context_parameters(y_hat, found)
     means = np.float32(0) if found.means is None else found.means.astype(np.float32) / np.float32(64)
     np.testing.assert_array_equal(y_hat, np.rint(y - means) + means)
@@ -187,7 +188,9 @@ def test_files_need_the_networks_they_were_written_with(codecs, photo):
     data = codec.compress(photo[:64, :64])
     with pytest.raises(WeightsMismatchError, match=r"which the weights at hand lack.*it was written with"):
         plain.decompress(data)
-    for part in ("hyper_synthesis", "context") if codec.model.is_autoregressive else ("hyper_synthesis",):
+    for part in (
+        ("hyper_synthesis", "context") if isinstance(codec.model.layout.last.prior, Raster) else ("hyper_synthesis",)
+    ):
         other = Codec(changed(codec.weights, part))
         with pytest.raises(WeightsMismatchError, match=r"was written with other weights .*give the matching ones"):
             other.decompress(data)

@@ -13,6 +13,7 @@ from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.verify import verify
 from jaxcompress.entropy import CodingTables
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerNetworks, quantize_entropy
+from jaxcompress.priors import Raster
 
 
 def image_file(pixels):
@@ -52,9 +53,9 @@ def test_all_ways_are_equal_and_the_hash_is_the_recorded_one(codec_of, photo, ar
     assert [row.equal for row in report.rows] == [1] * len(report.rows)
     assert {way for _, way in steps} == {row.way for row in report.rows}
     ways = {row.way for row in report.rows}
-    if codec.model.has_hyperprior:
+    if codec.model.layout.side is not None:
         assert {f"hyper-synthesis, JAX {form} on cpu" for form in FORMS} < ways
-    if codec.model.is_autoregressive:
+    if isinstance(codec.model.layout.last.prior, Raster):
         assert {f"context, {isa}" for isa in coder.instruction_sets("matrix_i8")} < ways
         assert {"coding, portable, 1 thread, wavefront", "coding, portable, 2 threads, raster"} < ways
     assert report.hash == recorded

@@ -56,8 +56,8 @@ def signals(weights, x):
     medians = bottleneck_medians(weights.params["entropy_bottleneck"])
     y = run(x, method="analysis")
     found = {"g_a": (x, y)}
-    y_hat = ops.quantize(y) if model.has_hyperprior else ops.quantize(y, medians)
-    if model.has_hyperprior:
+    y_hat = ops.quantize(y) if model.layout.side is not None else ops.quantize(y, medians)
+    if model.layout.side is not None:
         z = run(y, method="hyper_analysis")
         z_hat = ops.quantize(z, medians)
         found |= {"h_a": (y, z), "h_s": (z_hat, run(z_hat, method="hyper_synthesis"))}

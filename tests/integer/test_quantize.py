@@ -16,6 +16,7 @@ from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerEvaluator, UnsupportedNetworkError, drawn, quantize_entropy
 from jaxcompress.layers import Conv, ConvTranspose, Sequential, SubPixelConv, leaky_relu
 from jaxcompress.models import ARCHITECTURES, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
+from jaxcompress.priors import Raster
 from jaxcompress.train.validation import export
 from jaxcompress.weights_checks import expected_params
 
@@ -35,7 +36,7 @@ def parameters(codec, picture):
     symbols = np.rint(z - of_float._medians).astype(np.int32)
     area = slice(0, y.shape[0]), slice(0, y.shape[1])
     hypers = of_float._hyperprior(symbols, area), of_integer._hyperprior(symbols, area)
-    if not codec.model.is_autoregressive:
+    if not isinstance(codec.model.layout.last.prior, Raster):
         return hypers
     y_hat = np.rint(y)
     scales, means = of_float._autoregressive._kernel.predict(y_hat, hypers[0])

@@ -1,0 +1,9 @@
+"""How the symbols of a latent are coded: in which passes, and what each pass knows of its symbols."""
+
+from jaxcompress.priors.base import Prior, Selection, check_passes
+from jaxcompress.priors.checkerboard import Checkerboard
+from jaxcompress.priors.factorized import Factorized
+from jaxcompress.priors.hyperprior import Hyperprior
+from jaxcompress.priors.raster import Raster
+
+__all__ = ["Checkerboard", "Factorized", "Hyperprior", "Prior", "Raster", "Selection", "check_passes"]
