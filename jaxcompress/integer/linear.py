@@ -1,6 +1,6 @@
 """Entropy-parameter networks as chains of real-valued convolutions of stride 1: what `quantize_entropy` starts from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -27,23 +27,31 @@ class LinearLayer(NamedTuple):
 
     Attributes:
         kernel: float64 `[k, k, in, out]`.
-        bias: float64 `[out]`.
+        bias: float64 `[out]`, or `[count, out]` with a row for each value of a setting.
         factor: sides grow by it, while channels become `out / factor ** 2`.
         activation: "relu", "leaky", or "none".
+        skip: whether the layer adds its own input to what the activation gives.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     factor: int = 1
     activation: str = "none"
+    skip: bool = False
 
-    def sums(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, number: int | None = None, added: jax.Array | float = 0) -> jax.Array:
+        """The layer of `[N, h, w, in]`, at a number of the setting, with something `added` to its sums."""
+        outputs = self.finish(self.sums(x, number) + added)
+        return outputs + x if self.skip else outputs
+
+    def sums(self, x: jax.Array, number: int | None = None) -> jax.Array:
         """The convolution alone, of `[N, h, w, in]`."""
         margin = self.kernel.shape[0] // 2
         kernel = jnp.asarray(self.kernel, jnp.float32)
         padding = ((margin, margin), (margin, margin))
         y = lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        return y + jnp.asarray(self.bias, jnp.float32)
+        bias = self.bias if self.bias.ndim == 1 else self.bias[number]
+        return y + jnp.asarray(bias, jnp.float32)
 
     def finish(self, sums: jax.Array) -> jax.Array:
         """What becomes of the sums."""
@@ -52,17 +60,53 @@ class LinearLayer(NamedTuple):
         return activations[self.activation](x)
 
 
+class LinearSettings(NamedTuple):
+    """What depends on a setting besides biases: float64 `[count, M]` each, a row for each of its values.
+
+    Attributes:
+        latent_gains: factors of the latents that a pass sees; None for a prior in one pass.
+        mean_gains: factors of the outputs for means.
+        scale_offsets: added to the outputs for scales.
+    """
+
+    latent_gains: np.ndarray | None
+    mean_gains: np.ndarray
+    scale_offsets: np.ndarray
+
+
 class LinearNetworks(NamedTuple):
     """The networks of a model.
 
     Attributes:
-        hyper_synthesis: from z_hat to outputs, or to the sums that the context adds to.
+        hyper_synthesis: from z_hat to outputs, or to the sums that the context or the passes add to.
         context: of an autoregressive model: the context and the first 1x1 layer in one, whose bias the last of h_s has;
             then the other 1x1 layers.
+        passes: of a prior in several passes: for each the layer that sees latents, then others.
+        selections: of such a prior: from a shape `(h, w, M)` to what each pass codes, masks of that shape.
+        settings: what depends on a setting, or None.
+        log_scales: whether the outputs for scales are their natural logarithms.
     """
 
     hyper_synthesis: list[LinearLayer]
     context: list[LinearLayer]
+    passes: Sequence[list[LinearLayer]] = ()
+    selections: Callable[[tuple[int, int, int]], Sequence[np.ndarray]] = lambda shape: ()
+    settings: LinearSettings | None = None
+    log_scales: bool = False
+
+    def seen(self, y_hat: jax.Array, number: int | None) -> jax.Array:
+        """Latents as the first layer of a pass sees them."""
+        if self.settings is None or self.settings.latent_gains is None:
+            return y_hat
+        return y_hat * jnp.asarray(self.settings.latent_gains[number], jnp.float32)
+
+    def end(self, outputs: jax.Array, number: int | None) -> tuple[jax.Array, jax.Array]:
+        """Outputs for scales, offset, and means, `[N, h, w, M]` each; of networks that have means."""
+        scales, means = jnp.split(outputs, 2, -1)
+        if self.settings is None:
+            return scales, means
+        offsets, gains = self.settings.scale_offsets[number], self.settings.mean_gains[number]
+        return scales + jnp.asarray(offsets, jnp.float32), means * jnp.asarray(gains, jnp.float32)
 
 
 def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> LinearNetworks:
