@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from jaxcompress.codec.container import MAX_PIXELS
 from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.metric_table import OBJECTIVES
 
 _LEGACY_MODELS = (
     "bmshj2018-factorized",
@@ -21,7 +22,6 @@ _LEGACY_MODELS = (
     "cheng2020-attn",
 )
 _MODELS = (_LEGACY_MODELS[0], "bmshj2018-factorized-relu", *_LEGACY_MODELS[1:])
-_METRICS = ("mse", "ms-ssim")
 LAYOUTS = {"current": _MODELS, "legacy": _LEGACY_MODELS}
 """Model names by id, for each layout."""
 
@@ -70,12 +70,12 @@ def pack(header: Header, strings: Sequence[bytes]) -> bytes:
         raise ValueError(
             f"CompressAI's format cannot name the model {header.architecture!r}; it can: {', '.join(models)}"
         )
-    if header.metric not in _METRICS or header.quality not in range(1, 9):
+    if header.metric not in OBJECTIVES or header.quality not in range(1, 9):
         raise ValueError(
             f"CompressAI's format has no quality {header.quality} with metric {header.metric!r}; expected 1 to 8 and "
-            f"{' or '.join(_METRICS)}"
+            f"{' or '.join(OBJECTIVES)}"
         )
-    code = _METRICS.index(header.metric) << 4 | (header.quality - 1)
+    code = OBJECTIVES.index(header.metric) << 4 | (header.quality - 1)
     data = struct.pack(">BBII", models.index(header.architecture), code, header.height, header.width)
     data += b"\x08" if header.layout == "current" else b""
     data += struct.pack(">III", *header.shape, len(strings))
@@ -130,9 +130,9 @@ def _unpack(data: bytes, layout: str, max_pixels: int) -> tuple[Header, list[byt
     if model >= len(LAYOUTS[layout]):
         raise _WrongLayoutError(f"model id {model} is none of {len(LAYOUTS[layout])} image models")
     metric, quality = code >> 4, (code & 15) + 1
-    if metric >= len(_METRICS) or quality > 8:
+    if metric >= len(OBJECTIVES) or quality > 8:
         raise _WrongLayoutError(f"metric {metric} and quality {quality} do not exist")
-    header = Header(LAYOUTS[layout][model], _METRICS[metric], quality, height, width, (rows, columns), layout)
+    header = Header(LAYOUTS[layout][model], OBJECTIVES[metric], quality, height, width, (rows, columns), layout)
     padded_height, padded_width = (-(-side // PADDING_MULTIPLE) * PADDING_MULTIPLE for side in (height, width))
     if not height or not width or padded_height * padded_width > max_pixels:
         raise BitstreamError(

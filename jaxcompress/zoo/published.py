@@ -5,10 +5,9 @@ import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-ADDRESS = "https://compressai.s3.amazonaws.com/models/v1/"
+from jaxcompress.metric_table import OBJECTIVES
 
-METRICS = ("mse", "ms-ssim")
-"""What published models were trained for."""
+ADDRESS = "https://compressai.s3.amazonaws.com/models/v1/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +149,7 @@ def qualities(name: str, *, metric: str | None = None) -> list[int]:
 
     Args:
         name: one of `names()`.
-        metric: one of `METRICS`, or None for "mse".
+        metric: one of `metric_table.OBJECTIVES`, or None for the first.
 
     Raises:
         ValueError: there are no such models.
@@ -164,7 +163,7 @@ def checkpoint(name: str, quality: int | None, metric: str | None = None) -> Che
     Args:
         name: one of `names()`.
         quality: from 1.
-        metric: one of `METRICS`, or None for "mse".
+        metric: one of `metric_table.OBJECTIVES`, or None for the first.
 
     Raises:
         ValueError: there is none such.
@@ -180,6 +179,6 @@ def checkpoint(name: str, quality: int | None, metric: str | None = None) -> Che
 def _series(name: str, metric: str | None) -> list[Checkpoint]:
     if name not in names():
         raise ValueError(f"no weights named {name!r} are published; there are {', '.join(names())}")
-    if metric not in (None, *METRICS):
-        raise ValueError(f"{name} is published for the metrics {' and '.join(METRICS)}; {metric!r} was given")
+    if metric not in (None, *OBJECTIVES):
+        raise ValueError(f"{name} is published for the metrics {' and '.join(OBJECTIVES)}; {metric!r} was given")
     return [found for found in checkpoints() if (found.name, found.metric) == (name, metric or "mse")]
