@@ -3,12 +3,12 @@
 `models.registry` has the class of each; the zoo, CompressAI's container and the commands read the rest.
 """
 
-import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclasses.dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """Sizes of a published model.
 
     Attributes:
@@ -22,8 +22,7 @@ class Size:
     megabytes: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """Checkpoints of one architecture, trained for one metric.
 
     Attributes:
@@ -35,8 +34,7 @@ class Series:
     hashes: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """A row of the table.
 
     Attributes:
@@ -49,7 +47,7 @@ class Architecture:
 
     name: str
     sizes: tuple[Size, ...] = ()
-    series: Mapping[str, Series] = dataclasses.field(default_factory=dict)
+    series: Mapping[str, Series] = MappingProxyType({})
     compressai_number: int | None = None
     legacy_number: int | None = None
 

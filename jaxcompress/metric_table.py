@@ -3,15 +3,14 @@
 `metrics` computes them, `evaluate.measure` by these keys; `plot`, `report`, `bd-rate` and the commands read the rest.
 """
 
-import dataclasses
 import math
+from typing import NamedTuple
 
 OBJECTIVES = ("mse", "ms-ssim")
 """Distortions that models are trained for, by the names that recipes, weights and CompressAI's files have for them."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """A value of a coded picture.
 
     Attributes:
