@@ -1,5 +1,6 @@
-"""Models by name, with the sizes CompressAI publishes for each quality."""
+"""Models by name: the class of each row of `architecture_table`."""
 
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.models.base import CompressionModel
 from jaxcompress.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
@@ -17,17 +18,6 @@ ARCHITECTURES: dict[str, type[CompressionModel]] = {
 }
 """Model classes by architecture name."""
 
-_SMALL, _LARGE = (128, 192), (192, 320)
-_SIZES: dict[str, list[tuple[int, int]]] = {
-    "bmshj2018-factorized": [_SMALL] * 5 + [_LARGE] * 3,
-    "bmshj2018-factorized-relu": [_SMALL] * 5 + [_LARGE] * 3,
-    "bmshj2018-hyperprior": [_SMALL] * 5 + [_LARGE] * 3,
-    "mbt2018-mean": [_SMALL] * 4 + [_LARGE] * 4,
-    "mbt2018": [(192, 192)] * 4 + [_LARGE] * 4,
-    "cheng2020-anchor": [(128, 128)] * 3 + [(192, 192)] * 3,
-    "cheng2020-attn": [(128, 128)] * 3 + [(192, 192)] * 3,
-}
-
 
 def sizes(architecture: str, quality: int) -> tuple[int, int]:
     """N and M of a published quality.
@@ -42,10 +32,11 @@ def sizes(architecture: str, quality: int) -> tuple[int, int]:
     Raises:
         ValueError: there is no such architecture or quality.
     """
-    by_quality = _SIZES[_known(architecture)]
+    by_quality = TABLE[_known(architecture)].sizes
     if quality not in range(1, len(by_quality) + 1):
         raise ValueError(f"{architecture} has no quality {quality!r}; expected 1 to {len(by_quality)}")
-    return by_quality[quality - 1]
+    size = by_quality[quality - 1]
+    return size.n, size.m
 
 
 def create(
