@@ -1,9 +1,11 @@
 """The objective all these models are trained for: rate plus lambda times distortion."""
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxcompress.metrics import estimated_bits_per_pixel, ms_ssim
 from jaxcompress.models import Output
@@ -29,6 +31,19 @@ def quality_lambda(quality: int, *, metric: str = "mse") -> float:
     if quality not in range(1, len(lambdas) + 1):
         raise ValueError(f"there is no lambda for quality {quality!r}; expected 1 to {len(lambdas)}")
     return lambdas[quality - 1]
+
+
+def rate_lambda(rate: ArrayLike) -> jax.Array:
+    """The lambda of a rate on a continuous scale: CompressAI's of quality 1 at 0, and of quality 6 at 5.
+
+    Args:
+        rate: real numbers of any shape; between and beyond, the lambda grows by the same factor for each whole rate.
+
+    Returns:
+        float32 of that shape.
+    """
+    first, last = (math.log(quality_lambda(quality)) for quality in (1, 6))
+    return jnp.exp(first + (last - first) / 5 * jnp.asarray(rate, jnp.float32))
 
 
 class RateDistortion(NamedTuple):
