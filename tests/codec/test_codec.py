@@ -13,9 +13,9 @@ import pytest
 from flax import traverse_util
 
 from jaxcompress import Codec, coder, metrics, models
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
 from jaxcompress.codec.coded_string import CodedString, SymbolOrder
-from jaxcompress.models import ARCHITECTURES
 
 SIZES = [(1, 1), (1, 70), (64, 64), (65, 63)]
 
@@ -39,7 +39,7 @@ def test_pictures_of_any_size_come_back_in_it(codec, photo, height, width):
         assert metrics.psnr(decoded, picture) > 15
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", COMPRESSAI)
 def test_every_architecture_codes_a_photograph(architecture, golden_of, photo):
     codec = golden_of(architecture).codec
     data = codec.compress(photo)

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxcompress import Codec, coder
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import BitstreamError, container, latents, stages
 from jaxcompress.codec.model_windows import windows_of
 from jaxcompress.codec.tiled import TiledNetwork, WindowSizes
 from jaxcompress.codec.windows import cover, tiles
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.layers import Sequential
-from jaxcompress.models import ARCHITECTURES, MeanScaleHyperprior, create
+from jaxcompress.models import MeanScaleHyperprior, create
 
 SIZES = ((4, 4), (8, 12), (12, 8), (16, 16))
 STAGES = {"analysis": (16, 1), "hyper_analysis": (4, 1), "hyper_synthesis": (1, 4), "synthesis": (1, 16)}
@@ -111,7 +112,7 @@ def cases(architectures):
     ]
 
 
-@pytest.mark.parametrize(("architecture", "stage"), cases(ARCHITECTURES))
+@pytest.mark.parametrize(("architecture", "stage"), cases(COMPRESSAI))
 def test_outputs_depend_on_no_more_than_the_halo(architecture, stage):
     windows = windows_of(create(architecture, n=8, m=8))[stage]
     halo = windows.halo

@@ -39,7 +39,7 @@ def test_a_custom_codec_writes_files_that_plain_integers_decode(picture, tmp_pat
     losses = [float(found) for found in re.findall(r"loss (\S+),", output)]
     assert losses[-1] < 0.7 * losses[0]
     assert f"{(tmp_path / 'my-codec.jxc').stat().st_size} bytes" in output
-    monkeypatch.setitem(ARCHITECTURES, "my-codec", Architecture(has_hyperprior=True, is_autoregressive=False))
+    monkeypatch.setitem(ARCHITECTURES, "my-codec", Architecture("hyperprior"))
     found = reference.decode_latents((tmp_path / "my-codec.jxc").read_bytes(), tmp_path / "my-codec.safetensors")
     y = analysed(tmp_path, picture)
     # Rounded around means that are multiples of 1/64, so never further away than half a step.

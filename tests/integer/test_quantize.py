@@ -11,16 +11,17 @@ import pytest
 from flax import traverse_util
 
 from jaxcompress import Codec, Weights, load
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerEvaluator, UnsupportedNetworkError, drawn, quantize_entropy
 from jaxcompress.layers import Conv, ConvTranspose, Sequential, SubPixelConv, leaky_relu
-from jaxcompress.models import ARCHITECTURES, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
+from jaxcompress.models import JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
 from jaxcompress.priors import Raster
 from jaxcompress.train.validation import export
 from jaxcompress.weights_checks import expected_params
 
-HYPERPRIORS = [name for name in ARCHITECTURES if "factorized" not in name]
+HYPERPRIORS = [name for name in COMPRESSAI if "factorized" not in name]
 # The networks of cheng2020 take long to compile.
 MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("cheng")) for name in HYPERPRIORS]
 
