@@ -206,8 +206,11 @@ def _check_values(file: File) -> None:
     model = file.architecture
     _expect("entropy mode", file.entropy_mode, (0, 1) if model.has_hyperprior else (0,))
     _expect("symbol order", file.symbol_order, (0, 1) if model.is_autoregressive else (0,))
-    if file.settings:
-        raise ValueError(f"the file has the settings {file.settings}; {file.name} has none")
+    if file.settings.keys() != model.settings.keys():
+        raise ValueError(f"the file has the settings {file.settings}; expected {', '.join(model.settings) or 'none'}")
+    for name, number in file.settings.items():
+        if number >= model.settings[name].count:
+            raise ValueError(f"the {name} is {number}; expected 0 to {model.settings[name].count - 1}")
     _expect("number of channels", file.channels, (1, 3))
     _expect("bit depth", file.bit_depth, (8,))
     for field in ("n", "m", "width", "height", "chunk_height", "chunk_width"):
@@ -226,7 +229,7 @@ def _check_values(file: File) -> None:
             raise ValueError(f"chunks are {chunk} latents along a side of {side}; expected at least {MIN_CHUNK}")
     _expect("number of strings", len(file.strings), (model.has_hyperprior + len(file.chunks),))
     for i, string in enumerate(file.strings):
-        _expect("stream format", string.stream_format, (0,) if model.is_autoregressive and i > 0 else (0, 1))
+        _expect("stream format", string.stream_format, (0, 1) if model.in_one_pass or i == 0 else (0,))
 
 
 def _expect(what: str, value: int, allowed: tuple[int, ...]) -> None:

@@ -75,8 +75,27 @@ def test_unknown_fields_are_skipped_or_refused(before, number):
 
 def test_the_readable_decoder_keeps_what_it_knows_and_skips_the_rest():
     assert reference.read_file(with_fields(b"\x04\x03abc" + b"\x06\x01x")).icc_profile == b"abc"
-    with pytest.raises(ValueError, match=r"settings {'rate': 49}; mbt2018-mean"):
+    with pytest.raises(ValueError, match=r"settings {'rate': 49}; expected none"):
         reference.read_file(with_fields(field(3, RATE)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ((("rate", 99),), None),
+        ((("rate", 100),), "the rate is 100; expected 0 to 99"),
+        ((("detail", 3),), "expected rate"),
+        ((("rate", 99), ("detail", 3)), "expected rate"),
+        ((), "expected rate"),
+    ],
+)
+def test_the_readable_decoder_knows_the_settings_of_light(settings, message):
+    data = container.pack(dataclasses.replace(HEADER, architecture="light", settings=settings), STRINGS)
+    if message is None:
+        assert reference.read_file(data).settings == dict(settings)
+    else:
+        with pytest.raises(ValueError, match=message):
+            reference.read_file(data)
 
 
 HOSTILE = {
@@ -165,7 +184,7 @@ def test_any_bytes_are_refused_by_both_readers_or_by_neither(fields):
 
 
 @given(
-    st.sampled_from(["bmshj2018-factorized", "mbt2018-mean", "mbt2018"]),
+    st.sampled_from(["bmshj2018-factorized", "mbt2018-mean", "mbt2018", "light"]),
     st.integers(1, 700),
     st.integers(1, 700),
     st.sampled_from([1, 3]),
@@ -185,6 +204,7 @@ def test_random_pictures_read_the_same_by_both(architecture, width, height, chan
         padding=padding,
         chunk_size=(chunk, chunk),
         icc_profile=icc_profile,
+        settings=(("rate", chunk),) if architecture == "light" else (),
     )
     sides = [-(-(side // 16) // chunk) for side in (header.padded_height, header.padded_width)]
     strings = [CodedString(bytes([i]), checksum=i) for i in range(sides[0] * sides[1] + (stride == 64))]
@@ -194,5 +214,6 @@ def test_random_pictures_read_the_same_by_both(architecture, width, height, chan
     assert dataclasses.astuple(found.padding) == header.padding
     assert (found.chunk_height, found.chunk_width) == header.chunk_size
     assert [(s.data, s.checksum) for s in found.strings] == [(s.data, s.checksum) for s in strings]
+    assert found.settings == dict(header.settings)
     for name in ("width", "height", "channels", "icc_profile", "n", "m", "bits_fingerprint", "synthesis_fingerprint"):
         assert getattr(found, name) == getattr(header, name)
