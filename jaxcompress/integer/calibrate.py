@@ -67,7 +67,7 @@ def signals_of_pictures(
     params = jax.device_put(params)
     for i, picture in enumerate(pictures):
         for number in _numbers(model, i):
-            numbers = {setting.name: number for setting in model.layout.settings}
+            numbers = {setting.name: number for setting in model.layout.settings if number is not None}
             y, z = _analyse(model, params, picture, numbers)
             if i < _CHECKED:
                 check(y, jnp.rint(z - medians) + medians, numbers)
@@ -123,11 +123,12 @@ def _analyse(
     model: CompressionModel, params: Any, picture: np.ndarray, numbers: dict[str, int]
 ) -> tuple[jax.Array, jax.Array]:
     top, bottom, left, right = centered_padding(picture.shape[0], picture.shape[1], model.layout.stride)
-    settings = model.layout.values(numbers)
+    settings: dict[str, Any] = dict(model.layout.values(numbers))
     edges = (top, bottom), (left, right), (0, 0)
     x = np.pad(picture, edges, mode="edge").astype(np.float32)[None] / 255
-    y = model.apply({"params": params}, x, method="analysis", **settings)
-    return y, model.apply({"params": params}, y, method="hyper_analysis", **settings)
+    y: Any = model.apply({"params": params}, x, method="analysis", **settings)
+    z: Any = model.apply({"params": params}, y, method="hyper_analysis", **settings)
+    return y, z
 
 
 def _keep(kept: list[list[np.ndarray]], signals: list[jax.Array]) -> None:

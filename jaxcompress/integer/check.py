@@ -65,7 +65,8 @@ def _pairs(
 ) -> Iterator[tuple[Any, Any]]:
     """Scales and means of the model, and those of the networks, for what each pass codes."""
     bound: Any = model.bind({"params": params})
-    prior, settings = model.layout.last.prior, model.layout.values(numbers)
+    prior: Any = model.layout.last.prior
+    settings: dict[str, Any] = dict(model.layout.values(numbers))
     number = next(iter(numbers.values()), None)
     channels = y.shape[-1]
     known = bound.hyper_synthesis(z_hat, **settings)
@@ -78,7 +79,7 @@ def _pairs(
         for row, column in {(0, 0), (y.shape[1] // 2, y.shape[2] // 2), (y.shape[1] - 1, 0)}:
             place = row * y.shape[2] + column
             own = prior.parameters(bound, known, y_hat, place, **settings)
-            yield [a[0, 0, 0] for a in own], [a[0, row, column] for a in read]
+            yield _selected(own, (0, 0)), _selected(read, (row, column))
     else:
         y_hat = jnp.zeros_like(y)
         selections = prior.passes((y.shape[1], y.shape[2], channels))
@@ -86,6 +87,10 @@ def _pairs(
             own = prior.parameters(bound, known, y_hat, place, **settings)
             outputs = run_chain(layers, networks.seen(y_hat, number), number, side)[-1]
             read = networks.end(outputs, channels, number)
-            yield tuple([None if a is None else a[0][selected] for a in each] for each in (own, read))
-            means = jnp.zeros(()) if own[1] is None else own[1]
-            y_hat = jnp.where(selected, jnp.rint(y - means) + means, y_hat)
+            yield _selected(own, selected), _selected(read, selected)
+            means = 0 if own[1] is None else own[1]
+            y_hat = jnp.where(jnp.asarray(selected), jnp.rint(y - means) + means, y_hat)
+
+
+def _selected(parameters: Any, selected: Any) -> list[Any]:
+    return [None if a is None else a[0][selected] for a in parameters]

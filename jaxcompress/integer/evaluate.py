@@ -33,7 +33,7 @@ class IntegerEvaluator:
     """Evaluates integer networks. Safe to share between threads.
 
     Networks that depend on a setting take its number, 0 to `networks.count - 1`, as a keyword argument of any name,
-    such as `rate=42`. One compiled program serves all numbers.
+    such as `rate=42`. One compiled program serves all numbers. Others ignore it.
 
     Args:
         networks: see `quantize_entropy`.
@@ -81,7 +81,7 @@ class IntegerEvaluator:
             `[h, w, X]`.
 
         Raises:
-            ValueError: a number that is missing, unknown, or out of range.
+            ValueError: a number that is missing or out of range.
         """
         # Parameters and all in one program: small ones cost as much time to compile and to start as large ones.
         has_side = self._networks.context or self._networks.passes
@@ -125,7 +125,7 @@ class IntegerEvaluator:
             `Parameters` `[h, w, M]`; those of latents that other passes code are of no use.
 
         Raises:
-            ValueError: there is no such pass, or a number that is missing, unknown, or out of range.
+            ValueError: there is no such pass, or a number that is missing or out of range.
         """
         if number_of_pass not in range(len(self._passes)):
             raise ValueError(f"pass {number_of_pass} of {len(self._passes)}; expected 0 to {len(self._passes) - 1}")
@@ -136,17 +136,11 @@ class IntegerEvaluator:
     def _number(self, numbers: Mapping[str, int]) -> np.ndarray | None:
         """The setting's number as an array, or None where nothing depends on one."""
         count = self._networks.count
-        if len(numbers) != (count is not None):
-            raise ValueError(
-                f"the numbers of settings are {dict(numbers)}; expected "
-                f"{'none' if count is None else f'one, 0 to {count - 1}'}"
-            )
         if count is None:
             return None
-        (number,) = numbers.values()
-        if number not in range(count):
-            raise ValueError(f"the number of the setting is {number}; expected 0 to {count - 1}")
-        return np.asarray(number, np.int32)
+        if len(numbers) != 1 or next(iter(numbers.values())) not in range(count):
+            raise ValueError(f"the numbers of settings are {dict(numbers)}; expected one number, 0 to {count - 1}")
+        return np.asarray(next(iter(numbers.values())), np.int32)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

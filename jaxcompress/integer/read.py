@@ -8,10 +8,11 @@ import numpy as np
 
 from jaxcompress.integer.layer import LARGEST_SIZE
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks, UnsupportedNetworkError
+from jaxcompress.integer.read_light import light_networks
 from jaxcompress.layers import CheckerboardConv, Conv, ConvTranspose, MaskedConv, Sequential, SubPixelConv, leaky_relu
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import checkerboard_mask
-from jaxcompress.priors import Checkerboard, Prior, Raster
+from jaxcompress.priors import Checkerboard, Phases, Prior, Raster
 
 
 def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> LinearNetworks:
@@ -101,6 +102,7 @@ def _with_context(
 _READERS: dict[type[Prior], Callable[[Any, Mapping[str, Any]], LinearNetworks]] = {
     Raster: _raster,
     Checkerboard: _checkerboard,
+    Phases: light_networks,
 }
 
 
