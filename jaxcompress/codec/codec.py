@@ -73,7 +73,13 @@ class Codec:
     # ---------------------------------------------------------------- pictures and files
 
     def compress(
-        self, image: np.ndarray, *, format: str = "jxc", icc_profile: bytes = b"", threads: int = PROCESSORS
+        self,
+        image: np.ndarray,
+        *,
+        format: str = "jxc",
+        icc_profile: bytes = b"",
+        threads: int = PROCESSORS,
+        numbers: Mapping[str, int] | None = None,
     ) -> bytes:
         """Codes a picture.
 
@@ -83,16 +89,17 @@ class Codec:
                 metadata must tell quality and metric, which that format stores).
             icc_profile: colour profile to keep in a `.jxc`.
             threads: of the entropy coder; for several pictures see `compress_batch`.
+            numbers: numbers of the model's settings, see `models.Setting`; their defaults if not given.
 
         Returns:
             The bytes of a file.
 
         Raises:
-            ValueError: the picture is of another type or shape, or the format is unknown.
+            ValueError: the picture is of another type or shape, the format is unknown, or the model has other settings.
         """
         image = checked_picture(image)
         if format == "jxc":
-            return self._jxc.encode(image, icc_profile, threads, self.model.layout.default_numbers)
+            return self._jxc.encode(image, icc_profile, threads, dict(numbers or self.model.layout.default_numbers))
         if format == "compressai":
             return self._compress_compressai(image, threads)
         raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
@@ -178,7 +185,12 @@ class Codec:
         return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
 
     def compress_batch(
-        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+        self,
+        images: Iterable[np.ndarray],
+        *,
+        format: str = "jxc",
+        jobs: int = PROCESSORS,
+        numbers: Mapping[str, int] | None = None,
     ) -> list[bytes]:
         """Codes several pictures, of any sizes, on all processors and devices: `compress` of each, in order.
 
@@ -186,6 +198,7 @@ class Codec:
             images: see `compress`; any iterable, such as a generator that reads files.
             format: see `compress`.
             jobs: pictures at a time.
+            numbers: see `compress`; the same for all pictures.
 
         Returns:
             The bytes of a file for each.
@@ -193,13 +206,18 @@ class Codec:
         Raises:
             ValueError: as `compress` for the first picture that fails.
         """
-        return list(self.iter_compressed(images, format=format, jobs=jobs))
+        return list(self.iter_compressed(images, format=format, jobs=jobs, numbers=numbers))
 
     def iter_compressed(
-        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+        self,
+        images: Iterable[np.ndarray],
+        *,
+        format: str = "jxc",
+        jobs: int = PROCESSORS,
+        numbers: Mapping[str, int] | None = None,
     ) -> Iterator[bytes]:
         """`compress_batch` that yields one file after the other, with at most twice `jobs` pictures in memory."""
-        compress = functools.partial(self.compress, format=format, threads=1)
+        compress = functools.partial(self.compress, format=format, threads=1, numbers=numbers)
         return ordered_map(compress, images, jobs=jobs)
 
     def decompress_batch(
