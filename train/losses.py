@@ -88,6 +88,25 @@ def rate_distortion(output: Output, x: jax.Array, *, lmbda: float, metric: str =
     return RateDistortion(bpp + lmbda * (1 - similarity), bpp, mse, similarity)
 
 
+def rate_distortion_by_picture(output: Output, x: jax.Array, *, lmbda: jax.Array, weights: jax.Array) -> RateDistortion:
+    """Rate plus weighted squared error, where each picture of a batch has a lambda and a weight of its own.
+
+    Args:
+        output: of a model, for `x`.
+        x: pictures `[N, H, W, 3]` in [0, 1].
+        lmbda: weight of the distortion in each picture's loss, `[N]`.
+        weights: weight of each picture's loss in the mean, `[N]`.
+
+    Returns:
+        Loss, rate and distortion; the last two are plain means.
+    """
+    _, height, width, _ = x.shape
+    nats = sum(-jnp.log(likelihood).sum((1, 2, 3)) for likelihood in output.likelihoods.values())
+    bpp = nats / (math.log(2) * height * width)
+    mse = jnp.square(output.x_hat - x).mean((1, 2, 3))
+    return RateDistortion((weights * (bpp + lmbda * 255**2 * mse)).mean(), bpp.mean(), mse.mean())
+
+
 def _known(metric: str) -> str:
     if metric not in LAMBDAS:
         raise ValueError(f"unknown metric {metric!r}; expected one of {', '.join(LAMBDAS)}")
