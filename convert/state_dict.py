@@ -11,7 +11,7 @@ from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gau
 from jaxcompress.models import create
 from jaxcompress.ops import causal_mask
 from jaxcompress.weights import Weights
-from jaxcompress.weights_checks import check_params, check_weights, expected_params
+from jaxcompress.weights_checks import check_params, expected_params
 
 
 def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, Any] | None = None) -> Weights:
@@ -50,7 +50,6 @@ def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, A
     if model.has_hyperprior:
         tables["gaussian_conditional"] = _gaussian_tables(stored)
     weights = Weights(name, n, m, tree, tables, metadata or {})
-    check_weights(weights)
     _check_derived(others, weights)
     return weights
 

@@ -11,6 +11,7 @@ import mmap
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jaxcompress.codec.coded_string import CodedString, EntropyMode, StreamFormat, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
@@ -77,6 +78,18 @@ class Header:
         return self.width + self.padding[2] + self.padding[3]
 
 
+class JxcFile(NamedTuple):
+    """A file that was read.
+
+    Attributes:
+        header: all fields but the strings.
+        strings: z (if the model has one), then the chunks of y in raster order.
+    """
+
+    header: Header
+    strings: list[CodedString]
+
+
 def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
     """Writes a file.
 
@@ -114,9 +127,16 @@ def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
     return data + _CRC.pack(zlib.crc32(data))
 
 
-def unpack(
-    data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bool = False
-) -> tuple[Header, list[CodedString]]:
+def header_bytes(data: bytes) -> int:
+    """How many bytes of a file are not strings: the header and the two checksums.
+
+    Args:
+        data: a file that `pack` wrote, which is not checked.
+    """
+    return _START.unpack_from(data)[2] + _CRC.size
+
+
+def unpack(data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bool = False) -> JxcFile:
     """Reads a file, and checks all that can be checked without the weights.
 
     Args:
@@ -126,7 +146,7 @@ def unpack(
             string by its own checksum when it is decoded.
 
     Returns:
-        Header and strings.
+        Header and strings, which `Codec.decompress` takes as well.
 
     Raises:
         BitstreamError: it is no `.jxc` file, of a newer version, damaged, or too large.
@@ -158,7 +178,7 @@ def unpack(
     for stream_format, length, checksum in entries:
         strings.append(CodedString(source[start : start + length], stream_format, checksum))
         start += length
-    return header, strings
+    return JxcFile(header, strings)
 
 
 def _has_checksum(data: memoryview) -> bool:
