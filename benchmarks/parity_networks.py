@@ -59,7 +59,7 @@ def compare_checkpoints(
     """Takes a checkpoint there and back, and has CompressAI use the result."""
     original = torch.load(checkpoint, weights_only=True)
     stored = {keys.table_key(key): value.numpy() for key, value in original.items() if keys.table_key(key)}
-    tables_kept = len(stored) == (7 if weights.model().has_hyperprior else 3) and all(
+    tables_kept = len(stored) == (7 if weights.model().layout.side is not None else 3) and all(
         np.array_equal(weights.tables[model].arrays()[field], value) for (model, field), value in stored.items()
     )
     back = reference.folder / "back.pth.tar"

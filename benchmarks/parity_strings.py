@@ -10,6 +10,7 @@ import jaxcompress
 from jaxcompress import coder
 from jaxcompress.codec import BitstreamError
 from jaxcompress.entropy import bottleneck_medians, build_indexes
+from jaxcompress.priors import Raster
 
 EDGE_LIMIT = 1e-4  # farthest from a threshold (relative) or a half (of the largest latent) that rounding excuses
 
@@ -30,7 +31,7 @@ def compare_strings(checks: Checks, name: str, codec: jaxcompress.Codec, x: np.n
     # Indexes and symbols from CompressAI's own z_hat and y_hat, so that one turned value does not hide the others.
     halves_of = half_margins(theirs.arrays, found)
     margins = dict(halves_of)
-    if weights.model().has_hyperprior:
+    if weights.model().layout.side is not None:
         table = np.asarray(weights.tables["gaussian_conditional"].scale_table)
         indexes = theirs.arrays["indexes"]
         turned = found["indexes"] != indexes
@@ -84,11 +85,11 @@ def predict(weights: jaxcompress.Weights, x: np.ndarray, theirs: dict[str, np.nd
     """Our latents of a picture, and our table indexes and symbols from CompressAI's z_hat and y_hat."""
     medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
     y = apply_stage(weights, "g_a", x)
-    if not weights.model().has_hyperprior:
+    if weights.model().layout.side is None:
         return {"y residuals": y - medians, "y symbols": np.rint(y - medians)}
     z = apply_stage(weights, "h_a", y) - medians
     hyper = apply_stage(weights, "h_s", theirs["z_hat"])
-    if weights.model().is_autoregressive:
+    if isinstance(weights.model().layout.last.prior, Raster):
         context = apply_stage(weights, "context_prediction", theirs["y_hat"])
         hyper = apply_stage(weights, "entropy_parameters", np.concatenate([hyper, context], -1))
     scales, means = weights.model().apply(weights.variables, hyper, method="gaussian_parameters")
@@ -141,12 +142,12 @@ def first_difference(weights, group: str, string: bytes, theirs: dict, margins: 
     Read with CompressAI's indexes, our string gives CompressAI's symbols up to that value, and other ones at it or
     within the next few. So the nearest edge in that block of symbols and the one before is the answer.
     """
-    conditional = group == "y" and weights.model().has_hyperprior
+    conditional = group == "y" and (weights.model().layout.side is not None)
     symbols = their_symbols(theirs, group)
     channels = np.arange(symbols.shape[-1], dtype=np.int32)
     indexes = theirs["indexes"] if conditional else np.broadcast_to(channels, symbols.shape)
     # Rows, columns, channels for autoregressive models; else channels, rows, columns.
-    axes = (0, 1, 2, 3) if conditional and weights.model().is_autoregressive else (0, 3, 1, 2)
+    axes = (0, 1, 2, 3) if conditional and isinstance(weights.model().layout.last.prior, Raster) else (0, 3, 1, 2)
     indexes, symbols, margins = (array.transpose(axes).ravel() for array in (indexes, symbols, margins))
     tables = weights.tables["gaussian_conditional" if conditional else "entropy_bottleneck"].coder_tables
     decoder = coder.Decoder(string, tables)

@@ -54,7 +54,7 @@ def from_pytorch(path: str | Path, *, metadata: Mapping[str, Any] | None = None,
     if name := _PUBLISHED_NAME.match(path.name):
         known |= {"quality": int(name["quality"]), "metric": "ms-ssim" if "ms-ssim" in name["stem"] else "mse"}
     weights = from_state_dict(arrays, metadata={**known, **(metadata or {})})
-    if not integer or not weights.model().has_hyperprior:
+    if not integer or not weights.model().layout.decides_by_networks:
         return weights
     try:
         return quantize_entropy(weights)

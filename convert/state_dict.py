@@ -7,9 +7,10 @@ import numpy as np
 from flax import traverse_util
 
 from jaxcompress.convert import architecture, keys
-from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
+from jaxcompress.entropy import CodingTables, build_gaussian_tables
 from jaxcompress.models import create
 from jaxcompress.ops import causal_mask
+from jaxcompress.priors import Prior
 from jaxcompress.weights import Weights
 from jaxcompress.weights_checks import check_params, expected_params
 
@@ -32,12 +33,13 @@ def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, A
     name, n, m = architecture.infer(state)
     model = create(name, n=n, m=m)
     expected = expected_params(model)
+    priors = {latent.prior.tables: latent.prior for latent in model.layout.latents}
     params, stored, others = {}, {}, {}
     for key, value in state.items():
         path, table = keys.param_path(key), keys.table_key(key)
         if path in expected:
             params[path] = keys.to_ours(path, _as_float32(key, value))
-        elif table and (table[0] == "entropy_bottleneck" or model.has_hyperprior):
+        elif table and table[0] in priors:
             stored[table] = np.asarray(value)
         else:
             others[key] = np.asarray(value)
@@ -46,9 +48,7 @@ def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, A
     if (kernel := params.get("context_prediction/kernel")) is not None:
         params["context_prediction/kernel"] = kernel * causal_mask(kernel.shape[0])[:, :, None, None]
     tree = traverse_util.unflatten_dict(params, sep="/")
-    tables = {"entropy_bottleneck": _bottleneck_tables(stored, tree)}
-    if model.has_hyperprior:
-        tables["gaussian_conditional"] = _gaussian_tables(stored)
+    tables = {name: _tables(name, prior, stored, tree) for name, prior in priors.items()}
     weights = Weights(name, n, m, tree, tables, metadata or {})
     _check_derived(others, weights)
     return weights
@@ -93,17 +93,14 @@ def _as_float32(key: str, value: np.ndarray) -> np.ndarray:
     return value.astype(np.float32)
 
 
-def _bottleneck_tables(stored: Mapping[tuple[str, str], np.ndarray], params: Mapping[str, Any]) -> CodingTables:
+def _tables(
+    name: str, prior: Prior, stored: Mapping[tuple[str, str], np.ndarray], params: Mapping[str, Any]
+) -> CodingTables:
     """The stored tables, or new ones if the checkpoint was saved before CompressAI's `update()`."""
-    return _stored_tables(stored, "entropy_bottleneck") or build_bottleneck_tables(params["entropy_bottleneck"])
-
-
-def _gaussian_tables(stored: Mapping[tuple[str, str], np.ndarray]) -> CodingTables:
-    """Likewise, with the checkpoint's scales if it has any."""
-    scales = stored.get(("gaussian_conditional", "scale_table"), np.zeros(0))
-    return _stored_tables(stored, "gaussian_conditional") or build_gaussian_tables(
-        scales if scales.size else default_scale_table()
-    )
+    if found := _stored_tables(stored, name):
+        return found
+    scales = stored.get((name, "scale_table"), np.zeros(0))
+    return build_gaussian_tables(scales) if scales.size else prior.build_tables(params)
 
 
 def _stored_tables(stored: Mapping[tuple[str, str], np.ndarray], model: str) -> CodingTables | None:

@@ -6,10 +6,11 @@ The public surface, loaded on first use so that `import jaxcompress` stays cheap
     weights = jaxcompress.load("photo.safetensors")             # trained weights with their coding tables
     data = jaxcompress.Codec(weights).compress(image)           # uint8 [H, W, 3] -> bytes
 
-Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `integer` (entropy
-parameters in exact arithmetic), `models`, `codec` (bitstreams and files), `convert` (PyTorch checkpoints), `metrics`,
-`train`, `evaluate` (rate-distortion curves and reports), `zoo` (weights by name), `export` (StableHLO and ONNX),
-`coder` (the C++ entropy coder), `reference` (a decoder of files in plain Python, for reading).
+Packages: `ops` (pure functions), `layers` (Flax modules), `entropy` (likelihoods and tables), `priors` (in which passes
+latents are coded), `models`, `integer` (entropy parameters in exact arithmetic), `codec` (bitstreams and files),
+`convert` (PyTorch checkpoints), `metrics`, `train`, `evaluate` (rate-distortion curves and reports), `zoo` (weights by
+name), `export` (StableHLO and ONNX), `coder` (the C++ entropy coder), `reference` (a decoder of files in plain Python,
+for reading).
 Conventions are stated in `jaxcompress.ops`.
 """
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         metrics,
         models,
         ops,
+        priors,
         reference,
         train,
         zoo,
@@ -55,6 +57,7 @@ __all__ = [
     "metrics",
     "models",
     "ops",
+    "priors",
     "reference",
     "train",
     "zoo",

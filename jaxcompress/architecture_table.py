@@ -39,7 +39,8 @@ class Architecture(NamedTuple):
 
     Attributes:
         name: name in weights, files, recipes and commands.
-        sizes: sizes by quality, from 1 up; none where qualities are not different models.
+        sizes: sizes by quality, from 1 up; none where one model has all qualities.
+        only_size: sizes of a model that has all qualities; else None.
         series: CompressAI's checkpoints by the metric they were trained for (`metric_table.OBJECTIVES`).
         compressai_number: number in the container of CompressAI's codec since 1.2.2; None if it has none.
         legacy_number: number in the older container; None if it has none.
@@ -50,6 +51,7 @@ class Architecture(NamedTuple):
     series: Mapping[str, Series] = MappingProxyType({})
     compressai_number: int | None = None
     legacy_number: int | None = None
+    only_size: Size | None = None
 
 
 _ROWS = (
@@ -142,7 +144,11 @@ _ROWS = (
         compressai_number=6,
         legacy_number=5,
     ),
+    Architecture("light", only_size=Size(96, 256, 8)),
 )
 
 TABLE = {row.name: row for row in _ROWS}
 """Rows by name."""
+
+COMPRESSAI = tuple(row.name for row in _ROWS if row.compressai_number is not None)
+"""Architectures that CompressAI has, too."""

@@ -4,6 +4,7 @@ Fingerprints cover parameters. They do not tell that the Python code around thes
 say, and a decoder would then make a wrong picture without a word.
 """
 
+import contextlib
 import functools
 import math
 from collections.abc import Mapping
@@ -14,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from jaxcompress.models import ARCHITECTURES, CompressionModel
-from jaxcompress.weights_checks import expected_params, takes_hyper_alone
+from jaxcompress.models import ARCHITECTURES, CompressionModel, Latent
+from jaxcompress.priors import Raster
+from jaxcompress.weights_checks import expected_params
 
 _VALUES = 32
 """Of each network, from all over its output."""
@@ -89,19 +91,34 @@ def _outputs(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, An
         return module.apply({"params": params}, *inputs, method=method)
 
     module: Any = model  # of a class that may have more than a CompressionModel
-    side = _STRIDES * model.stride // 16
-    y = 2 * _known_values((1, side, side, model.m))
-    found = {"g_a": run("analysis", 0.5 + _known_values((1, 16 * side, 16 * side, 3)) / 2), "g_s": run("synthesis", y)}
-    if model.has_hyperprior:
-        z = 2 * _known_values((1, side // 4, side // 4, len(params["entropy_bottleneck"]["quantiles"])))
-        hyper = run("hyper_synthesis", z)
-        found |= {"h_a": run("hyper_analysis", y), "h_s": hyper}
-        if model.is_autoregressive:
-            window = 2 * _known_values((module.context_size, module.context_size, model.m))
-            found["entropy_parameters"] = run("position_parameters", window, hyper[0, 0, 0])
-        elif takes_hyper_alone(model):  # else no `Codec` codes with it either
-            found["entropy_parameters"] = run("gaussian_parameters", hyper)
+    layout = model.layout
+    pixels = _STRIDES * layout.stride
+    signals = {"x": 0.5 + _known_values((1, pixels, pixels, 3)) / 2}
+    for latent in layout.latents:
+        side = pixels // latent.stride
+        signals[latent.name] = 2 * _known_values((1, side, side, latent.channels))
+    found = {}
+    for network in layout.networks:
+        found[network.name] = run(network.stage, signals[network.reads])
+        signals.setdefault(network.writes, found[network.name])
+    if layout.side:
+        with contextlib.suppress(ValueError):  # of a prior that cannot run the model, nor can a `Codec`
+            found["entropy_parameters"] = _parameters(module, params, layout.last, signals)
     return {network: jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(y)]) for network, y in found.items()}
+
+
+def _parameters(module: Any, params: Mapping[str, Any], latent: Latent, signals: Mapping[str, Any]) -> Any:
+    """Scales and means of the first and the last pass over a latent."""
+    hyper, y_hat = signals["hyper"], signals[latent.name]
+    if isinstance(latent.prior, Raster):  # any position tells as much
+        window = 2 * _known_values((latent.prior.context_size, latent.prior.context_size, latent.channels))
+        return module.apply({"params": params}, window, hyper[0, 0, 0], method="position_parameters")
+    last = len(tuple(latent.prior.passes(y_hat.shape[1:]))) - 1
+
+    def parameters(bound: Any, number: int) -> Any:
+        return latent.prior.parameters(bound, hyper, y_hat, number)
+
+    return [module.apply({"params": params}, number, method=parameters) for number in sorted({0, last})]
 
 
 def _known_values(shape: tuple[int, ...]) -> np.ndarray:

@@ -19,15 +19,12 @@ import safetensors.numpy
 from flax import traverse_util
 
 from jaxcompress import recorded_outputs
-from jaxcompress.entropy import CodingTables, build_bottleneck_tables, build_gaussian_tables, default_scale_table
+from jaxcompress.entropy import CodingTables
 from jaxcompress.files import write_file
 from jaxcompress.integer.network import IntegerNetworks
 from jaxcompress.models import ARCHITECTURES, CompressionModel, create
-from jaxcompress.weights_checks import TABLES, check_params, check_weights, plain
+from jaxcompress.weights_checks import check_params, check_weights, plain
 from jaxcompress.weights_header import FORMAT, HEADER_KEY, read_header
-
-# Networks that only the encoder runs. Of the rest, g_s turns latents into pictures, and everything else decides bits.
-_ENCODER_ONLY = ("g_a", "h_a")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +36,8 @@ class Weights:
         n: width of the transforms.
         m: channels of the latent y.
         params: nested dict of float32 arrays, as `model.init(...)["params"]`.
-        tables: coding tables by entropy model, "entropy_bottleneck" and (with a hyperprior) "gaussian_conditional".
+        tables: coding tables by entropy model, `Prior.tables` of each latent: "entropy_bottleneck" and (with a
+            hyperprior) "gaussian_conditional".
         metadata: what is known of them: quality, metric, lambda, source, licence; JSON values.
         integer: the integer networks that streams are coded with, see `integer.quantize_entropy`; or None.
         module: the Flax module that the parameters belong to, if it is one of your own; or None. It is not saved.
@@ -87,9 +85,8 @@ class Weights:
             ValueError: the parameters are not those of the model, not float32, or not finite.
         """
         check_params(params, model)
-        tables = {"entropy_bottleneck": build_bottleneck_tables(params["entropy_bottleneck"])}
-        if model.has_hyperprior:
-            tables["gaussian_conditional"] = build_gaussian_tables(default_scale_table())
+        priors = [latent.prior for latent in model.layout.latents]
+        tables = {prior.tables: prior.build_tables(params) for prior in priors}
         return cls(architecture, model.n, model.m, params, tables, metadata or {}, module=model)
 
     def model(self) -> CompressionModel:
@@ -133,8 +130,13 @@ class Weights:
 
     @functools.cached_property
     def _float_bits_fingerprint(self) -> str:
-        deciding = {name: p for name, p in self.params.items() if name not in (*_ENCODER_ONLY, "g_s")}
-        deciding["entropy_bottleneck"] = {"quantiles": self.params["entropy_bottleneck"]["quantiles"]}
+        layout = self.model().layout
+        # Everything decides bits but the networks of which the layout says otherwise.
+        others = {network.name for network in layout.networks if not network.decides_bits}
+        deciding = {name: array for name, array in self.params.items() if name not in others}
+        for prior in (latent.prior for latent in layout.latents):
+            if prior.tables in deciding:
+                deciding[prior.tables] = prior.deciding(deciding[prior.tables])
         return fingerprint({**_flatten("params", deciding), **_table_arrays(self.tables)})
 
     def require_integer(self) -> IntegerNetworks:
@@ -152,20 +154,39 @@ class Weights:
         return self.integer
 
     def synthesis_fingerprint(self) -> str:
-        """16 hex digits of what turns decoded latents into a picture: g_s."""
+        """16 hex digits of what turns decoded latents into a picture: g_s, and what it shares with other networks."""
         return self._synthesis_fingerprint
 
     @functools.cached_property
     def _synthesis_fingerprint(self) -> str:
-        return fingerprint(_flatten("params", {"g_s": self.params["g_s"]}))
+        names = self.model().layout.synthesis_parameters
+        return fingerprint(_flatten("params", {name: self.params[name] for name in names}))
 
     def fingerprints(self) -> dict[str, str]:
         """All of them, as a weights file names them."""
         found = {"bits_fingerprint": self.bits_fingerprint(), "synthesis_fingerprint": self.synthesis_fingerprint()}
         return found if self.integer is None else found | {"integer_fingerprint": self.bits_fingerprint(integer=True)}
 
+    def rounded_to_half(self) -> "Weights":
+        """The weights with parameters that 16 bits hold exactly, so that their file is half as large.
+
+        Integer networks belong to the parameters before, and are left out: see `integer.quantize_entropy`.
+
+        Raises:
+            ValueError: a parameter is beyond the range of 16-bit floats, 65504.
+        """
+        with np.errstate(over="ignore"):
+            params = jax.tree.map(lambda a: np.asarray(a, np.float16).astype(np.float32), dict(self.params))
+        if not all(np.isfinite(array).all() for array in jax.tree.leaves(params)):
+            raise ValueError(
+                "a parameter is beyond 65504, which 16-bit floats do not reach; keep these weights in 32 bits"
+            )
+        return dataclasses.replace(self, params=params, integer=None)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the safetensors file that `load` reads.
+
+        Where 16-bit floats hold all parameters exactly (`rounded_to_half`), they are stored so: nothing is lost.
 
         Args:
             path: where to.
@@ -185,7 +206,7 @@ class Weights:
         }
         if recorded_outputs.is_own(model := self.model()):
             header["outputs"] = recorded_outputs.record(model, self.params)
-        tensors = {**_flatten("params", self.params), **_table_arrays(self.tables)}
+        tensors = {**_stored(_flatten("params", self.params)), **_table_arrays(self.tables)}
         if self.integer is not None:
             tensors |= _integer_arrays(self.integer)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -212,12 +233,12 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
     header = read_header(path)
     with safetensors.safe_open(path, framework="numpy") as file:
         flat = {tuple(name.split("/")): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    params = {name[1:]: array for name, array in flat.items() if name[0] == "params"}
+    params = {name[1:]: _widened(array) for name, array in flat.items() if name[0] == "params"}
     integer = {"/".join(name[1:]): array for name, array in flat.items() if name[0] == "integer"}
     tables: dict[str, dict[str, np.ndarray]] = {}
     try:
         for name, array in flat.items():
-            if name[0] == "tables" and len(name) == 3 and name[1] in TABLES:
+            if name[0] == "tables" and len(name) == 3:
                 tables.setdefault(name[1], {})[name[2]] = array
             elif name[0] not in ("params", "integer"):
                 raise ValueError(f"there is no place for a tensor named {'/'.join(name)}")
@@ -270,6 +291,19 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(little.tobytes())
     return digest.hexdigest()[:16]
+
+
+def _stored(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Parameters as they are stored: in 16 bits if these hold all of them exactly."""
+    with np.errstate(over="ignore"):
+        half = {name: array.astype(np.float16) for name, array in params.items()}
+    exact = all(np.array_equal(half[name], array) for name, array in params.items())
+    return half if exact else params
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    """A parameter as it is computed with: in 32 bits."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _frozen(array: Any) -> np.ndarray:

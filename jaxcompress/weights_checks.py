@@ -1,7 +1,6 @@
 """Whether weights fit their model: shapes of parameters, coding tables, integer networks."""
 
 import functools
-import inspect
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,11 @@ import numpy as np
 from flax import traverse_util
 
 from jaxcompress.integer.network import IntegerNetworks
-from jaxcompress.models import CompressionModel
+from jaxcompress.models import CompressionModel, Latent
+from jaxcompress.priors import Factorized
 
 if TYPE_CHECKING:
     from jaxcompress.weights import Weights
-
-TABLES = {"entropy_bottleneck", "gaussian_conditional"}
-"""Of a model with a hyperprior; others have the first alone."""
 
 
 @functools.lru_cache(maxsize=16)  # tracing a model takes longer than coding a picture, and each codec asks
@@ -27,33 +24,30 @@ def expected_params(model: CompressionModel) -> dict[str, jax.ShapeDtypeStruct]:
     Raises:
         ValueError: a transform of the model gives another shape than the codec counts on.
     """
-    x = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), np.float32)
-    side = model.stride // 16
+    layout = model.layout
+    x = jax.ShapeDtypeStruct((1, layout.stride, layout.stride, 3), np.float32)
 
     def trace(**options: Any) -> Any:
         return jax.eval_shape(lambda x: model.init_with_output({"params": jax.random.key(0)}, x, **options), x)
 
+    writers = {network.writes: network.name for network in layout.networks}
+
+    def check(latent: Latent, found: tuple[int, ...]) -> None:
+        side = layout.stride // latent.stride
+        if found != (1, side, side, latent.channels):
+            raise ValueError(
+                f"{writers[latent.name]} makes {found} of a picture {x.shape}; expected "
+                f"{(1, side, side, latent.channels)}, 1/{latent.stride} as wide"
+            )
+
     y, _ = trace(method="analysis")
-    if y.shape != (1, side, side, model.m):
-        raise ValueError(
-            f"g_a makes {y.shape} of a picture {x.shape}; expected (1, {side}, {side}, {model.m}), a sixteenth as wide"
-        )
+    check(layout.last, y.shape)
     output, variables = trace()
-    if model.has_hyperprior and (z := output.likelihoods["z"]).shape[:3] != (1, side // 4, side // 4):
-        raise ValueError(f"h_a makes {z.shape} of a latent {y.shape}; expected a quarter as wide")
+    for latent in layout.latents:
+        check(latent, output.likelihoods[latent.name].shape)
     if output.x_hat.shape != x.shape:
         raise ValueError(f"g_s makes {output.x_hat.shape} of a latent {y.shape}; expected {x.shape}")
     return traverse_util.flatten_dict(variables["params"], sep="/")
-
-
-def takes_hyper_alone(model: CompressionModel) -> bool:
-    """Whether scales and means of all of y follow from the output of h_s, so that they are known before any of y is."""
-    function: Any = getattr(model, "gaussian_parameters", None)
-    try:
-        inspect.signature(function).bind(None)
-    except TypeError:
-        return False
-    return True
 
 
 def check_weights(weights: "Weights") -> None:
@@ -82,22 +76,23 @@ def check_params(params: Mapping[str, Any], model: CompressionModel) -> None:
 
 
 def _check_tables(weights: "Weights", model: CompressionModel) -> None:
-    wanted = TABLES if model.has_hyperprior else {"entropy_bottleneck"}
-    if set(weights.tables) != wanted:
-        raise ValueError(f"there are tables of {sorted(weights.tables)}; {weights.architecture} has {sorted(wanted)}")
-    channels = len(weights.params["entropy_bottleneck"]["quantiles"])
-    if len(weights.tables["entropy_bottleneck"].cdf) != channels:
-        raise ValueError(
-            f"tables of entropy_bottleneck have {len(weights.tables['entropy_bottleneck'].cdf)} rows; "
-            f"expected one for each of {channels} channels"
-        )
+    latents = {latent.prior.tables: latent for latent in model.layout.latents}
+    if set(weights.tables) != set(latents):
+        raise ValueError(f"there are tables of {sorted(weights.tables)}; {weights.architecture} has {sorted(latents)}")
     for name, tables in weights.tables.items():
-        if (tables.scale_table is None) != (name == "entropy_bottleneck"):
+        by_channel = isinstance(latents[name].prior, Factorized)
+        if by_channel and len(tables.cdf) != latents[name].channels:
+            raise ValueError(
+                f"tables of {name} have {len(tables.cdf)} rows; expected one for each of {latents[name].channels} "
+                f"channels"
+            )
+        if (tables.scale_table is None) != by_channel:
             raise ValueError(f"tables of {name} {'lack their' if tables.scale_table is None else 'have a'} scale_table")
 
 
 def _check_integer(networks: IntegerNetworks, weights: "Weights", model: CompressionModel) -> None:
-    if not model.has_hyperprior:
+    layout = model.layout
+    if layout.side is None:
         raise ValueError(f"there are integer networks, and {weights.architecture} has no networks that choose tables")
     found = {
         "channels of y": networks.channels,
@@ -107,11 +102,11 @@ def _check_integer(networks: IntegerNetworks, weights: "Weights", model: Compres
         "a context": bool(networks.context),
     }
     expected = {
-        "channels of y": weights.m,
-        "channels of z": len(weights.params["entropy_bottleneck"]["quantiles"]),
-        "growth of sides": 4,
-        "thresholds": len(weights.tables["gaussian_conditional"].cdf) - 1,
-        "a context": model.is_autoregressive,
+        "channels of y": layout.last.channels,
+        "channels of z": layout.side.channels,
+        "growth of sides": layout.side.stride // layout.last.stride,
+        "thresholds": len(weights.tables[layout.last.prior.tables].cdf) - 1,
+        "a context": not layout.last.prior.in_one_pass,
     }
     if found != expected:
         raise ValueError(f"the integer networks have {found}; {weights.architecture} expects {expected}")

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from jaxcompress import Codec, Weights, load, reference
-from jaxcompress.codec import container
+from jaxcompress.architecture_table import COMPRESSAI
+from jaxcompress.codec import container, jxc
 from jaxcompress.convert import from_pytorch
 from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
 from jaxcompress.integer.layer import LEAKY_RANGE, SYMBOL_RANGE
 from jaxcompress.models import ARCHITECTURES, create
+from jaxcompress.priors import Raster
 
 # A folder with the complete recordings may be named here; the one in the repository leaves out what is large.
 GOLDEN = Path(os.environ.get("JAXCOMPRESS_GOLDEN") or Path(__file__).parent / "golden")
@@ -48,14 +50,14 @@ def _files_decode_by_the_reference(request, tmp_path_factory):
     def recording(codec, *args, **options):
         data = compress(codec, *args, **options)
         if data.startswith(container.MAGIC) and _reference_can(codec, container.unpack(data)[0]):
-            files[data] = codec, container.MIN_CHUNK  # which a test may have lowered
+            files[data] = codec, jxc.MIN_CHUNK  # which a test may have lowered
         return data
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Codec, "compress", recording)
         yield
         for number, (data, (codec, least_chunk)) in enumerate(files.items()):
-            for module in (container, reference.container):
+            for module in (jxc, reference.container):
                 patch.setattr(module, "MIN_CHUNK", least_chunk)
             codec.weights.save(folder / f"{number}.safetensors")
             found = reference.decode(data, folder / f"{number}.safetensors")
@@ -67,7 +69,7 @@ def _files_decode_by_the_reference(request, tmp_path_factory):
 def _reference_can(codec, header):
     name = codec.weights.architecture
     known = name in ARCHITECTURES and type(codec.model) is type(create(name, n=2, m=2))
-    return known and (header.entropy_mode or not codec.model.has_hyperprior)
+    return known and (header.entropy_mode or codec.model.layout.side is None)
 
 
 class GoldenCase:
@@ -91,7 +93,7 @@ class GoldenCase:
         return nhwc(self.arrays[name])
 
     def strings(self) -> list[list[bytes]]:
-        groups = 1 + self.weights.model().has_hyperprior
+        groups = 1 + (self.weights.model().layout.side is not None)
         return [[self.arrays[f"strings/{group}/{i}"].tobytes() for i in range(len(self.x))] for group in range(groups)]
 
 
@@ -119,7 +121,7 @@ golden_case = functools.cache(GoldenCase)
 
 
 # cheng2020-attn takes longest to compile; cheng2020-anchor has all of it but the attention.
-_MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * (name == "cheng2020-attn")) for name in ARCHITECTURES]
+_MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * (name == "cheng2020-attn")) for name in COMPRESSAI]
 
 
 @pytest.fixture(params=_MOSTLY_FAST, scope="session")
@@ -161,7 +163,7 @@ def with_integers():
     """A function that gives weights integer networks of their sizes, made up, if they have a hyperprior."""
 
     def make(weights: Weights) -> Weights:
-        if not weights.model().has_hyperprior:
+        if weights.model().layout.side is None:
             return weights
         return dataclasses.replace(weights, integer=_make_networks(weights))
 
@@ -197,7 +199,7 @@ def _make_networks(weights):
         _make_layer("a", n, 8, 6, factor=2, input_range=SYMBOL_RANGE),
         _make_layer("b", 8, 6, 9, factor=2),
     )
-    if not weights.model().is_autoregressive:
+    if not isinstance(weights.model().layout.last.prior, Raster):
         return IntegerNetworks((*hidden, _make_layer("c", 6, 2 * m, -1, activation="none")), thresholds, m)
     side, width = _make_layer("c", 6, 20, 0, activation="none"), 2 * m
     kernel = _numbers("d", (5, 5, m, 20), 100).astype(np.int8)

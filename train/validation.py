@@ -57,7 +57,7 @@ def export(
         metadata: what to store of their origin.
     """
     weights = Weights.from_params(architecture, model, with_solved_quantiles(params), metadata=metadata)
-    if not model.has_hyperprior:
+    if not model.layout.decides_by_networks:
         return weights
     try:
         return quantize_entropy(weights)

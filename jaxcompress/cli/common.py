@@ -171,7 +171,7 @@ def load_weights(path: str, *, recipe: str | None = None, integer: bool = False)
         from jaxcompress.integer import quantize_entropy
 
         found = convert.from_pytorch(path, integer=False)
-        if integer and found.model().has_hyperprior:
+        if integer and found.model().layout.decides_by_networks:
             found = quantize_entropy(found, progress=sys.stderr.isatty())
         return found
     return weights.load(path, model=None if recipe is None else _model_of(recipe, path))

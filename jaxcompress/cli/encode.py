@@ -146,7 +146,7 @@ def _entropy(encoding: _Encoding, weights) -> str | None:
     """None for the default, which is integer but for models without a hyperprior."""
     if encoding.format == "compressai":
         return "float"
-    if encoding.entropy != "float" and weights.integer is None and weights.model().has_hyperprior:
+    if encoding.entropy != "float" and weights.integer is None and weights.model().layout.decides_by_networks:
         raise ValueError(
             f"{encoding.choice.file} has no integer networks, without which a file may decode only where it was "
             f"written: give weights that `jaxcompress convert` made of a checkpoint, make the networks with "

@@ -53,13 +53,14 @@ def _describe(path: str) -> dict[str, Any]:
     # Telling what a large picture is costs nothing, so no limit is set here.
     if data.startswith(container.MAGIC):
         ours, strings = container.unpack(data, max_pixels=2**64)
-        facts = {"file": f".jxc version {container.VERSION}", **dataclasses.asdict(ours)}
+        facts = {"file": f".jxc version {container.version_of(data)}", **dataclasses.asdict(ours)}
         if ours.entropy_mode:  # by the name that a weights file has for it
             facts = {"integer_fingerprint" if name == "bits_fingerprint" else name: facts[name] for name in facts}
         facts |= {
             "icc_profile": f"{len(ours.icc_profile)} bytes",
             "entropy_mode": ours.entropy_mode.name.lower(),
             "symbol_order": ours.symbol_order.name.lower(),
+            "settings": ", ".join(f"{name} {number}" for name, number in ours.settings) or "none",
         }
         described = [f"{len(string.data):,} {string.format.name.lower()}" for string in strings]
     else:

@@ -2,7 +2,7 @@
 
 import functools
 import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from jaxcompress.codec.pixels import PaddedPicture, checked_picture
 from jaxcompress.ops import centered_padding
 from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights
-from jaxcompress.weights_checks import takes_hyper_alone
 
 
 class Codec:
@@ -39,8 +38,8 @@ class Codec:
         progress: show bars on standard error for work that takes longer than a second.
 
     Raises:
-        ValueError: `entropy` is "integer" and the weights have no integer networks; or the model's
-            `gaussian_parameters` needs more than the output of h_s.
+        ValueError: `entropy` is "integer" and the weights have no integer networks; or the model has latents of another
+            kind than y alone or y after one hyper-latent.
 
     Example:
         codec = Codec(jaxcompress.load("weights.safetensors"))
@@ -58,13 +57,8 @@ class Codec:
     ):
         self.weights = weights
         self.model = weights.model()
-        if self.model.has_hyperprior and not self.model.is_autoregressive and not takes_hyper_alone(self.model):
-            raise ValueError(
-                f"{type(self.model).__name__}.gaussian_parameters needs more than the output of h_s, and a Codec codes "
-                f"y in one pass; code the strings with entropy.build_gaussian_tables, pass by pass"
-            )
         self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
-        self._jxc = JxcCoder(weights, self.model.stride, self._networks, _entropy_mode(entropy, weights))
+        self._jxc = JxcCoder(weights, self.model.layout, self._networks, _entropy_mode(entropy, weights))
 
     @property
     def _coders(self) -> dict[EntropyMode, LatentCoder]:
@@ -96,7 +90,7 @@ class Codec:
         """
         image = checked_picture(image)
         if format == "jxc":
-            return self._jxc.encode(image, icc_profile, threads)
+            return self._jxc.encode(image, icc_profile, threads, self.model.layout.default_numbers)
         if format == "compressai":
             return self._compress_compressai(image, threads)
         raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
@@ -171,13 +165,15 @@ class Codec:
 
     def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None, threads: int) -> np.ndarray:
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
-        if len(strings) != 1 + self.model.has_hyperprior:
+        ours = self.model.layout
+        if len(strings) != len(ours.latents):
             raise WeightsMismatchError(
                 f"the file has {len(strings)} strings, of {header.architecture}; the weights at hand are of "
-                f"{self.weights.architecture}, which makes {1 + self.model.has_hyperprior}"
+                f"{self.weights.architecture}, which makes {len(ours.latents)}"
             )
+        compressai_format.check_shape(header, ours.stride)
         top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
-        x_hat = decode_strings(self._networks, strings, header.shape, threads)
+        x_hat = decode_strings(self._networks, ours, strings, header.shape, threads)
         x_hat = x_hat[top : top + header.height, left : left + header.width]
         return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
 
@@ -231,16 +227,22 @@ class Codec:
         decompress = functools.partial(self.decompress, max_pixels=max_pixels, threads=1)
         return ordered_map(decompress, files, jobs=jobs)
 
-    def analyse(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def analyse(
+        self, image: np.ndarray, numbers: Mapping[str, int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Latents that a picture is coded as.
 
         Args:
             image: see `compress`.
+            numbers: of the model's settings, see `models.Setting`; their defaults if not given.
 
         Returns:
-            y, float32 `[h, w, M]`, and z `[h / 4, w / 4, N]` if the model has one.
+            y, float32 `[h, w, M]`, and z `[h', w', N]` if the model has one.
+
+        Raises:
+            ValueError: the picture is of another type or shape, or the model has other settings.
         """
-        return self._jxc.analyse(checked_picture(image))
+        return self._jxc.analyse(checked_picture(image), dict(numbers or self.model.layout.default_numbers))
 
     def check_header(self, header: container.Header) -> None:
         """Checks that a `.jxc` file can be decoded here.
@@ -306,7 +308,7 @@ class Codec:
             BitstreamError: a string is damaged, or does not belong to these weights and this shape.
             ValueError: groups of strings that are too few, too many, or of unequal lengths; a shape that is none.
         """
-        groups = 1 + self.model.has_hyperprior
+        groups = len(self.model.layout.latents)
         if len(strings) != groups or len({len(group) for group in strings}) != 1 or not strings[0]:
             raise ValueError(
                 f"strings has {[len(group) for group in strings]} pictures by group; {self.weights.architecture} "
@@ -316,7 +318,10 @@ class Codec:
         if min(height, width) < 1:
             raise ValueError(f"shape is {tuple(shape)}; expected the positive height and width of the deepest latent")
         pictures = zip(*strings, strict=True)
-        return np.stack([decode_strings(self._networks, picture, (height, width), PROCESSORS) for picture in pictures])
+        return np.stack([self._decode_strings(picture, (height, width)) for picture in pictures])
+
+    def _decode_strings(self, strings: Sequence[bytes], shape: tuple[int, int]) -> np.ndarray:
+        return decode_strings(self._networks, self.model.layout, strings, shape, PROCESSORS)
 
 
 def _unpacked(

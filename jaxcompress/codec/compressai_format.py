@@ -134,10 +134,19 @@ def _unpack(data: bytes, layout: str, max_pixels: int) -> tuple[Header, list[byt
             f"the file says its picture is {width} x {height} pixels; expected at least one and, with padding, at "
             f"most {max_pixels} (max_pixels, --max-pixels)"
         )
-    stride = 16 if count == 1 else 64
-    if (rows * stride, columns * stride) != (padded_height, padded_width):
-        raise BitstreamError(
-            f"the file's latent is {rows} x {columns}, but a picture of {width} x {height} pixels makes it "
-            f"{padded_height // stride} x {padded_width // stride}"
-        )
     return header, strings
+
+
+def check_shape(header: Header, stride: int) -> None:
+    """Raises BitstreamError unless a file's latent is as large as its picture makes it.
+
+    Args:
+        header: of the file.
+        stride: pixels in a cell of the deepest latent, each way.
+    """
+    sides = [-(-side // PADDING_MULTIPLE) * PADDING_MULTIPLE // stride for side in (header.height, header.width)]
+    if list(header.shape) != sides:
+        raise BitstreamError(
+            f"the file's latent is {header.shape[0]} x {header.shape[1]}, but a picture of {header.width} x "
+            f"{header.height} pixels makes it {sides[0]} x {sides[1]}"
+        )

@@ -1,81 +1,39 @@
 """The `.jxc` container: what its bytes are. `docs/jxc-format.md` writes them out; the two must agree.
 
-Everything that decides the picture is in the file: sizes, padding, which model and (by fingerprint) which weights,
-how the strings were coded. The header and every string have a CRC-32, so that a part can be read alone, and one of all
-bytes closes the file. Reading checks every field before anything is allocated.
+Everything that decides the picture is in the file: sizes, padding, which model, with which settings and (by
+fingerprint) which weights, how the strings were coded. The header and every string have a CRC-32, so that a part can be
+read alone, and one of all bytes closes the file. Reading checks every field before anything is allocated. What only the
+model knows, such as the number of chunks, is checked by the codec.
 No JAX here: `jaxcompress info` needs none.
 """
 
-import dataclasses
 import mmap
 import struct
 import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from jaxcompress.codec import version_3
+from jaxcompress.codec.byte_reader import ByteReader, pack_number, pack_text
 from jaxcompress.codec.coded_string import CodedString, EntropyMode, StreamFormat, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.codec.fields import pack_fields, unpack_fields
+from jaxcompress.codec.header import Header
+
+__all__ = ["MAGIC", "MAX_PIXELS", "VERSION", "Header", "pack", "unpack", "version_of"]
 
 MAGIC = b"\x8aJXC"
-VERSION = 3
+VERSION = 4
 MAX_PIXELS = 2**29
-MIN_CHUNK = 16
-"""Latents along a side of a chunk, at least, unless y has fewer: each chunk costs a run of networks."""
 
-_START = struct.Struct("<4sHI")  # magic, version, header length
-_CODING = struct.Struct("<BBB")  # entropy mode, symbol order, length of the architecture's name
-# n m, width height, channels depth, padding, fingerprints, ICC length
-_FIXED = struct.Struct("<HH II BB HHHH 8s8s I")
-_CHUNKS = struct.Struct("<HHI")  # chunk height and width in latents, number of strings
-_STRING = struct.Struct("<BII")  # stream format, length, checksum
+_START = struct.Struct("<4sH")  # magic, version
+_FINGERPRINTS = struct.Struct("<8s8s")
 _CRC = struct.Struct("<I")
 
-
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """All fields of a `.jxc` file but its strings.
-
-    Attributes:
-        architecture: model name, ASCII, up to 255 characters.
-        n: width of the transforms.
-        m: channels of y.
-        width: of the picture, in pixels, before padding.
-        height: likewise.
-        channels: 3 for colour, 1 for grey.
-        bit_depth: of a sample; 8.
-        padding: zeros added (top, bottom, left, right), in pixels.
-        bits_fingerprint: 16 hex digits, see `Weights.bits_fingerprint`.
-        synthesis_fingerprint: 16 hex digits, see `Weights.synthesis_fingerprint`.
-        chunk_size: (height, width) of a chunk of y, in latents.
-        icc_profile: colour profile of the picture, or nothing.
-        entropy_mode: see `EntropyMode`.
-        symbol_order: see `SymbolOrder`.
-    """
-
-    architecture: str
-    n: int
-    m: int
-    width: int
-    height: int
-    channels: int
-    bit_depth: int
-    padding: tuple[int, int, int, int]
-    bits_fingerprint: str
-    synthesis_fingerprint: str
-    chunk_size: tuple[int, int]
-    icc_profile: bytes = b""
-    entropy_mode: EntropyMode = EntropyMode.FLOAT
-    symbol_order: SymbolOrder = SymbolOrder.RASTER
-
-    @property
-    def padded_height(self) -> int:
-        """Rows of the padded picture."""
-        return self.height + self.padding[0] + self.padding[1]
-
-    @property
-    def padded_width(self) -> int:
-        """Columns of the padded picture."""
-        return self.width + self.padding[2] + self.padding[3]
+_SHORTEST = 16  # bytes; no file is shorter
+_SIZE_LIMIT = 2**16  # of N, M, the padding, and a chunk
+_INTEGER, _WAVEFRONT, _GREY = 1, 2, 4  # bits of the byte that says how the picture was coded
+_FORMATS = 4  # stream formats that fit in front of a string's length
 
 
 class JxcFile(NamedTuple):
@@ -98,32 +56,19 @@ def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
         strings: z (if the model has one), then the chunks of y in raster order, with their checksums.
 
     Returns:
-        The bytes of the file.
+        The bytes of the file, of version 4.
 
     Raises:
-        ValueError: a value does not fit its field (a side of 2**32 pixels, a string of 4 GiB).
+        ValueError: a value does not fit its field (a side of 2**32 pixels, a string of 1 GiB), or the file has no
+            place for it (16 bits, padding that is not shared evenly).
     """
-    name = header.architecture.encode("ascii")
-    try:
-        body = _CODING.pack(header.entropy_mode, header.symbol_order, len(name)) + name
-        body += _FIXED.pack(
-            header.n,
-            header.m,
-            header.width,
-            header.height,
-            header.channels,
-            header.bit_depth,
-            *header.padding,
-            bytes.fromhex(header.bits_fingerprint),
-            bytes.fromhex(header.synthesis_fingerprint),
-            len(header.icc_profile),
-        )
-        body += header.icc_profile + _CHUNKS.pack(*header.chunk_size, len(strings))
-        body += b"".join(_STRING.pack(string.format, len(string.data), string.checksum) for string in strings)
-        head = _START.pack(MAGIC, VERSION, _START.size + len(body) + _CRC.size) + body
-        data = b"".join([head, _CRC.pack(zlib.crc32(head)), *(string.data for string in strings)])
-    except struct.error as error:
-        raise ValueError(f"a field of the container overflows: {error}; header {header}") from error
+    head, body = _START.pack(MAGIC, VERSION), _pack_header(header)
+    body += pack_number(len(strings))
+    for string in strings:
+        body += pack_number(_FORMATS * len(string.data) + string.format) + _pack_checksum(string)
+    body += pack_fields(header)
+    head += pack_number(len(body) + _CRC.size) + body
+    data = b"".join([head, _CRC.pack(zlib.crc32(head)), *(string.data for string in strings)])
     return data + _CRC.pack(zlib.crc32(data))
 
 
@@ -140,7 +85,7 @@ def unpack(data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bo
     """Reads a file, and checks all that can be checked without the weights.
 
     Args:
-        data: the whole file.
+        data: the whole file, of version 3 or 4.
         max_pixels: refuse pictures of more pixels (padding included).
         in_part: some of the strings are all that will be read. Then only the header is read and checked here, and each
             string by its own checksum when it is decoded.
@@ -151,34 +96,63 @@ def unpack(data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bo
     Raises:
         BitstreamError: it is no `.jxc` file, of a newer version, damaged, or too large.
     """
-    if data[:4] != MAGIC:
-        raise BitstreamError(f"not a .jxc file: it starts with {data[:4].hex() or 'nothing'}, not {MAGIC.hex()}")
-    if len(data) < _START.size + _CRC.size:
-        raise BitstreamError(f"the file is cut off: {len(data)} bytes are shorter than any .jxc file")
-    _, version, header_length = _START.unpack_from(data)
-    if version != VERSION:
-        then = "update it" if version > VERSION else "code the picture again"
-        raise BitstreamError(f"the file has .jxc version {version}, this program reads version {VERSION}: {then}")
-    view = memoryview(data)
-    fits = _START.size + _CRC.size <= header_length <= len(data)
-    if not fits or not _has_checksum(view[:header_length]) or not (in_part or _has_checksum(view)):
-        raise BitstreamError("the file is damaged or cut off: a CRC-32 does not match its content")
+    version = version_of(data)
+    reader = _header_reader(data, version)
+    if not in_part and not _has_checksum(memoryview(data)):
+        raise _damaged()
     # From here on the file is as somebody wrote it, which is no reason to trust it.
-    try:
-        header, entries = _unpack_header(bytes(data[: header_length - _CRC.size]))
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise BitstreamError(f"the file's header is malformed: {error}") from error
-    _check(header, len(entries), max_pixels)
+    header, entries = version_3.unpack_header(reader) if version == version_3.VERSION else _unpack_header(reader)
+    _check(header, max_pixels)
+    start, source = reader.position + _CRC.size, memoryview(data) if in_part else data
     total = sum(length for _, length, _ in entries)
-    if header_length + total + _CRC.size != len(data):
-        raise BitstreamError(
-            f"the file's strings should take {total} bytes; {len(data) - header_length - _CRC.size} are there"
-        )
-    strings, start, source = [], header_length, memoryview(data) if in_part else data
+    if start + total + _CRC.size != len(data):
+        raise BitstreamError(f"the file's strings should take {total} bytes; {len(data) - start - _CRC.size} are there")
+    strings = []
     for stream_format, length, checksum in entries:
-        strings.append(CodedString(source[start : start + length], stream_format, checksum))
+        known = reader.member(StreamFormat, stream_format)
+        strings.append(CodedString(source[start : start + length], known, checksum))
         start += length
     return JxcFile(header, strings)
+
+
+def version_of(data: bytes | mmap.mmap) -> int:
+    """The version of the format that a file is written in.
+
+    Args:
+        data: the whole file, or its first bytes.
+
+    Raises:
+        BitstreamError: it is no `.jxc` file, or of a version that is not read here.
+    """
+    if data[:4] != MAGIC:
+        raise BitstreamError(f"not a .jxc file: it starts with {data[:4].hex() or 'nothing'}, not {MAGIC.hex()}")
+    if len(data) < _START.size:
+        raise BitstreamError(f"the file is cut off: {len(data)} bytes are shorter than any .jxc file")
+    version = _START.unpack_from(data)[1]
+    if not version_3.VERSION <= version <= VERSION:
+        then = "update it" if version > VERSION else "code the picture again"
+        raise BitstreamError(
+            f"the file has .jxc version {version}, this program reads versions {version_3.VERSION} to {VERSION}: {then}"
+        )
+    return version
+
+
+def _header_reader(data: bytes | mmap.mmap, version: int) -> ByteReader:
+    """A reader at the first field after the header's length, of a header whose checksum is right."""
+    if len(data) < _SHORTEST:
+        raise BitstreamError(f"the file is cut off: {len(data)} bytes are shorter than any .jxc file")
+    reader = ByteReader(data[:_SHORTEST])
+    reader.take(_START.size)
+    if version == version_3.VERSION:
+        (end,) = reader.unpack(version_3.HEADER_LENGTH)
+    else:
+        length = reader.number()
+        end = reader.position + length
+    if not reader.position + _CRC.size <= end <= len(data) - _CRC.size or not _has_checksum(memoryview(data)[:end]):
+        raise _damaged()
+    header = ByteReader(data[: end - _CRC.size])
+    header.take(reader.position)
+    return header
 
 
 def _has_checksum(data: memoryview) -> bool:
@@ -186,51 +160,76 @@ def _has_checksum(data: memoryview) -> bool:
     return zlib.crc32(data[: -_CRC.size]) == _CRC.unpack_from(data, len(data) - _CRC.size)[0]
 
 
-def _unpack_header(data: bytes) -> tuple[Header, list[tuple[StreamFormat, int, int]]]:
-    position = _START.size
-    mode, order, name_length = _CODING.unpack_from(data, position)
-    position += _CODING.size
-    architecture = data[position : position + name_length].decode("ascii")
-    position += name_length
-    fields = _FIXED.unpack_from(data, position)
-    n, m, width, height, channels, depth, *padding, bits, synthesis, icc_length = fields
-    position += _FIXED.size
-    icc_profile = data[position : position + icc_length]
-    position += icc_length
-    chunk_height, chunk_width, count = _CHUNKS.unpack_from(data, position)
-    position += _CHUNKS.size
-    if position + count * _STRING.size != len(data):
-        raise BitstreamError(
-            f"the file's header has {len(data)} bytes, its fields take {position + count * _STRING.size}"
+def _damaged() -> BitstreamError:
+    return BitstreamError("the file is damaged or cut off: a CRC-32 does not match its content")
+
+
+def _pack_checksum(string: CodedString) -> bytes:
+    if string.checksum is None:
+        raise ValueError("a string has no checksum; expected the CRC-32 that docs/jxc-format.md describes")
+    return _CRC.pack(string.checksum)
+
+
+def _pack_header(header: Header) -> bytes:
+    """The fields from the header's length to the number of strings."""
+    top, bottom, left, right = header.padding
+    if header.channels not in (1, 3) or header.bit_depth != 8 or header.padding != _shared(top + bottom, left + right):
+        raise ValueError(
+            f"the container holds 1 or 3 channels of 8 bits and padding that is shared evenly; got {header}"
         )
-    strings = [_STRING.unpack_from(data, position + i * _STRING.size) for i in range(count)]
-    try:
-        mode, order = EntropyMode(mode), SymbolOrder(order)
-        entries = [(StreamFormat(stream_format), length, checksum) for stream_format, length, checksum in strings]
-    except ValueError as error:
-        raise BitstreamError(
-            f"the file was coded in a way that this program does not know ({error}): update it"
-        ) from error
+    modes = _INTEGER * header.entropy_mode + _WAVEFRONT * header.symbol_order + _GREY * (header.channels == 1)
+    return b"".join(
+        [
+            bytes([modes]),
+            pack_text(header.architecture),
+            *(pack_number(size, below=_SIZE_LIMIT) for size in (header.n, header.m)),
+            *(pack_number(size) for size in (header.width, header.height)),
+            *(pack_number(size, below=_SIZE_LIMIT) for size in (top + bottom, left + right, *header.chunk_size)),
+            bytes.fromhex(header.bits_fingerprint + header.synthesis_fingerprint),
+        ]
+    )
+
+
+def _unpack_header(reader: ByteReader) -> tuple[Header, list[tuple[int, int, int]]]:
+    """All fields after the header's length; and stream format, length and checksum of each string."""
+    modes = reader.take(1)[0]
+    if modes > _INTEGER | _WAVEFRONT | _GREY:
+        raise BitstreamError(f"the file was coded in a way that this program does not know (modes {modes}): update it")
+    architecture = reader.text()
+    n, m = (reader.number(below=_SIZE_LIMIT) for _ in range(2))
+    width, height = (reader.number() for _ in range(2))
+    rows, columns, chunk_height, chunk_width = (reader.number(below=_SIZE_LIMIT) for _ in range(4))
+    bits, synthesis = reader.unpack(_FINGERPRINTS)
+    entries = []
+    for _ in range(reader.number()):
+        length, stream_format = divmod(reader.number(), _FORMATS)
+        entries.append((stream_format, length, *reader.unpack(_CRC)))
+    fields = unpack_fields(reader)
     header = Header(
-        architecture,
-        n,
-        m,
-        width,
-        height,
-        channels,
-        depth,
-        tuple(padding),
-        bits.hex(),
-        synthesis.hex(),
-        (chunk_height, chunk_width),
-        icc_profile,
-        mode,
-        order,
+        architecture=architecture,
+        n=n,
+        m=m,
+        width=width,
+        height=height,
+        channels=1 if modes & _GREY else 3,
+        bit_depth=8,
+        padding=_shared(rows, columns),
+        bits_fingerprint=bits.hex(),
+        synthesis_fingerprint=synthesis.hex(),
+        chunk_size=(chunk_height, chunk_width),
+        entropy_mode=EntropyMode.INTEGER if modes & _INTEGER else EntropyMode.FLOAT,
+        symbol_order=SymbolOrder.WAVEFRONT if modes & _WAVEFRONT else SymbolOrder.RASTER,
+        **fields,
     )
     return header, entries
 
 
-def _check(header: Header, strings: int, max_pixels: int) -> None:
+def _shared(rows: int, columns: int) -> tuple[int, int, int, int]:
+    """Padding of so many rows and columns in all."""
+    return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
+
+
+def _check(header: Header, max_pixels: int) -> None:
     if not header.width or not header.height:
         raise BitstreamError(f"the file says its picture is {header.width} x {header.height} pixels")
     if header.padded_width * header.padded_height > max_pixels:
@@ -243,12 +242,9 @@ def _check(header: Header, strings: int, max_pixels: int) -> None:
         raise BitstreamError(
             f"the file has {header.channels} channels of {header.bit_depth} bits; this program reads 1 or 3 of 8"
         )
-    sides = [-(-side // 16) for side in (header.padded_height, header.padded_width)]
-    height, width = header.chunk_size
-    if height < min(sides[0], MIN_CHUNK) or width < min(sides[1], MIN_CHUNK):
+    if not (header.n and header.m and all(header.chunk_size)):
+        height, width = header.chunk_size
         raise BitstreamError(
-            f"the file's chunks are {height} x {width} latents; expected at least {MIN_CHUNK} each way"
+            f"the file's model has the sizes N {header.n} and M {header.m}, its chunks are {height} x {width} latents; "
+            f"expected at least 1 of each"
         )
-    chunks = -(-sides[0] // height) * -(-sides[1] // width)
-    if strings not in (chunks, chunks + 1):  # with z, where there is one
-        raise BitstreamError(f"there are {strings} strings, where the picture has {chunks} chunks")

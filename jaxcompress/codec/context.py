@@ -9,7 +9,8 @@ from jaxcompress import coder
 from jaxcompress.integer import IntegerNetworks
 from jaxcompress.layers import Conv, MaskedConv, Sequential, leaky_relu
 from jaxcompress.layers.sequential import LEAKY_SLOPE
-from jaxcompress.models import CompressionModel, JointAutoregressive
+from jaxcompress.models import CompressionModel
+from jaxcompress.models.layout import is_plain
 
 
 def context_model(
@@ -18,7 +19,7 @@ def context_model(
     """The kernel that computes what `model.position_parameters` does.
 
     Args:
-        model: an autoregressive model.
+        model: a model with a raster prior.
         params: its parameters.
         scale_table: float32 `[R]`, the scales of the tables.
 
@@ -26,9 +27,9 @@ def context_model(
         The kernel, or None for a model that is not a masked convolution followed by 1x1 layers with leaky ReLU between
         them: it has to be run as it is, position by position.
     """
-    if not isinstance(model, JointAutoregressive) or _is_overridden(model, "position_parameters"):
+    if not is_plain(model, "position_parameters"):
         return None
-    bound = model.bind({"params": params})
+    bound: Any = model.bind({"params": params})
     context, network = bound.context_prediction, bound.entropy_parameters
     if type(context) is not MaskedConv or context.kind != "A" or type(network) is not Sequential:
         return None
@@ -60,10 +61,6 @@ def integer_context_model(networks: IntegerNetworks, *, isa: str | None = None) 
         networks.thresholds,
         isa=isa,
     )
-
-
-def _is_overridden(model: JointAutoregressive, method: str) -> bool:
-    return getattr(type(model), method) is not getattr(JointAutoregressive, method)
 
 
 def _is_pointwise(make_layer: Any) -> bool:

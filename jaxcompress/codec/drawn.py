@@ -4,12 +4,14 @@ Random bits are SHAKE-256 of a seed, which no library or version changes.
 """
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.entropy import CodingTables
 from jaxcompress.integer import Parameters
+from jaxcompress.priors import Prior
 
 # The first latents are drawn without neighbours; these many times again they are drawn given the ones before.
 _ROUNDS = 2
@@ -72,6 +74,29 @@ def draw_autoregressive(
     for i in range(1 + _ROUNDS):
         y = draw_y(tables, Parameters(*kernel.predict(y, side)), seed + bytes([i]))
     return y
+
+
+def draw_in_passes(
+    tables: CodingTables,
+    prior: Prior,
+    parameters: Callable[[np.ndarray, int], Parameters],
+    shape: tuple[int, int, int],
+    seed: bytes,
+) -> np.ndarray:
+    """Latents `[h, w, M]` of a prior in several passes, each drawn given those before.
+
+    Args:
+        tables: of y.
+        prior: of y.
+        parameters: of y_hat so far and the number of a pass.
+        shape: of y.
+        seed: decides them.
+    """
+    y_hat = np.zeros(shape, np.float32)
+    for number, selection in enumerate(prior.passes(shape)):
+        drawn = draw_y(tables, parameters(y_hat, number), seed + bytes([number]))
+        y_hat[selection] = drawn[selection]
+    return y_hat
 
 
 def _random(seed: bytes, shape: tuple[int, ...]) -> np.ndarray:

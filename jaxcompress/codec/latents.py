@@ -1,25 +1,24 @@
-"""Latents to strings and back, for every kind of model."""
+"""Latents to strings and back, by the layout of a model: side information first, then y in chunks."""
 
-import functools
 import itertools
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec.autoregressive import AutoregressiveCoder
+from jaxcompress.codec.chunk_coders import ChunkCoder, chunk_coder
 from jaxcompress.codec.coded_string import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
-from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
+from jaxcompress.codec.one_pass import DAMAGED, ChannelCoder
 from jaxcompress.codec.progress import progress_bar
-from jaxcompress.codec.repair import ScaleRepair, TimeLimit
-from jaxcompress.codec.strings import decode_symbols, encode_symbols
+from jaxcompress.codec.repair import Picture
+from jaxcompress.codec.side_information import FloatSideInformation, IntegerSideInformation
 from jaxcompress.codec.tiled import WindowSizes
 from jaxcompress.codec.windows import Area, Size, intersect, tiles
-from jaxcompress.entropy import bottleneck_medians, channel_indexes, to_symbols
+from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import CompressionModel
 from jaxcompress.weights import Weights
 
@@ -27,15 +26,16 @@ _FLOAT_ADVICE = (
     ". If they are whole, decode them with the weights, the program and the kind of processor that wrote them: "
     "elsewhere floating-point arithmetic may give other scales"
 )
-_DAMAGED = "a string is damaged: its CRC-32 does not match its bytes"
 _OTHER_PARAMETERS = (
     "the integer networks give other tables than those the file was written with. Either its writer or this device "
     "does not compute exactly: run `jaxcompress verify` on both, and decode on the CPU (JAX_PLATFORMS=cpu); or a part "
     "of the file is damaged"
 )
 
-# Autoregressive chunks that go to the coder at once, for each thread.
+# Chunks that go to the coder at once, for each thread.
 _CHUNKS_PER_THREAD = 4
+
+Numbers = Mapping[str, int]
 
 
 class LatentCoder:
@@ -45,7 +45,7 @@ class LatentCoder:
         weights: trained weights.
         model: the module they belong to.
         variables: their parameters, on the device, as `model.apply` takes them.
-        windows: that h_s runs on.
+        windows: that its networks run on, by stage.
         entropy: what computes scales and means.
         progress: show bars on standard error.
         isa: instructions that y is coded with, of `coder.instruction_sets`; the fastest if not given.
@@ -56,66 +56,84 @@ class LatentCoder:
         weights: Weights,
         model: CompressionModel,
         variables: Mapping[str, Any],
-        windows: WindowSizes | None,
+        windows: Mapping[str, WindowSizes | None],
         entropy: EntropyMode,
         *,
         progress: bool,
         isa: str | None = None,
     ):
-        self._has_hyperprior = model.has_hyperprior
-        self._channels = weights.m
-        self._in_windows = windows is not None
+        self._layout = model.layout
         self._progress = progress
-        self._medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]))
-        self._bottleneck_tables = weights.tables["entropy_bottleneck"].coder_tables
-        self._autoregressive = None
-        self._lanes_isa = None if model.is_autoregressive else isa
         self._advice = ""  # where strings do not decode
-        if not model.has_hyperprior:
-            return
-        tables = weights.tables["gaussian_conditional"]
-        self._gaussian_tables = tables.coder_tables
-        self._scale_table = tuple(np.asarray(tables.scale_table).tolist())
-        self._advice = _FLOAT_ADVICE if entropy == EntropyMode.FLOAT else ""
-        integer = weights.require_integer() if entropy == EntropyMode.INTEGER else None
-        self._hyperprior: FloatHyperprior | IntegerHyperprior = (
-            FloatHyperprior(model, variables, self._scale_table, self._medians, windows)
-            if integer is None
-            else IntegerHyperprior(integer, windows)
-        )
-        if model.is_autoregressive:
-            self._autoregressive = AutoregressiveCoder(
-                model, weights.params, tables, integer, progress=progress, isa=isa
+        first = self._layout.latents[0].prior
+        medians = first.medians(weights.params)
+        if medians is None or len(self._layout.latents) > 2:
+            raise ValueError(
+                f"{type(model).__name__} has the latents {', '.join(latent.name for latent in self._layout.latents)}; "
+                f"a Codec codes y alone or after one hyper-latent, and the first by a factorized prior"
             )
+        self._channels = ChannelCoder(weights.tables[first.tables].coder_tables, medians, isa=isa)
+        if self._layout.side is None:
+            return
+        self._in_windows = windows["hyper_synthesis"] is not None
+        tables = weights.tables[self._layout.last.prior.tables]
+        scale_table = tuple(np.asarray(tables.scale_table).tolist())
+        evaluator = None
+        if entropy == EntropyMode.INTEGER:
+            evaluator = IntegerEvaluator(weights.require_integer())
+        self._side: FloatSideInformation | IntegerSideInformation
+        if evaluator is None:
+            self._advice = _FLOAT_ADVICE
+            self._side = FloatSideInformation(model, variables, scale_table, medians, windows["hyper_synthesis"])
+        else:
+            self._side = IntegerSideInformation(evaluator, self._layout, windows["hyper_synthesis"])
+        self._chunks: ChunkCoder = chunk_coder(
+            weights, model, variables, self._side, evaluator, progress=progress, isa=isa
+        )
 
     @property
     def native_order(self) -> SymbolOrder:
         """The order of symbols in strings of our own."""
-        return self._autoregressive.native_order if self._autoregressive else SymbolOrder.RASTER
+        return self._chunks.native_order if self._layout.side else SymbolOrder.RASTER
+
+    @property
+    def medians(self) -> np.ndarray:
+        """float32 `[C]` of the first latent."""
+        return self._channels.medians
 
     def encode(
-        self, y: np.ndarray, z: np.ndarray | None, chunk: Size, *, native: bool, threads: int
+        self,
+        y: np.ndarray,
+        z: np.ndarray | None,
+        chunk: Size,
+        *,
+        native: bool,
+        threads: int,
+        numbers: Numbers | None = None,
     ) -> list[CodedString]:
         """Strings of one picture: z, if there is one, then the chunks of y.
 
-        With `native` in whatever format and order suits us best, else as CompressAI does.
+        Args:
+            y: float32 `[h, w, M]`.
+            z: likewise, or None.
+            chunk: height and width of the chunks of y.
+            native: in whatever format and order suits us best, else as CompressAI does.
+            threads: how many may work at most.
+            numbers: of the model's settings.
         """
-        areas = tiles(y.shape, chunk)
+        areas, numbers = tiles(y.shape, chunk), numbers or {}
         how: Any = {"native": native, "threads": threads}
         if z is None:
-            return [self._encode_channels(to_symbols(np.rint(y[area] - self._medians)), **how) for area in areas]
-        z_symbols = to_symbols(np.rint(z - self._medians))
-        strings = [self._encode_channels(z_symbols, **how)]
+            return [self._channels.encode(self._channels.symbols(y[area]), **how) for area in areas]
+        z_symbols = self._channels.symbols(z)
+        strings = [self._channels.encode(z_symbols, **how)]
         with progress_bar("coding", len(areas), show=self._progress) as bar:
-            parameters = self._parameters(z_symbols, areas)
+            known = self._known(z_symbols, areas, numbers)
             for group in _groups(areas, threads):
-                hypers = list(itertools.islice(parameters, len(group)))
-                ys = [y[area] for area in group]
-                coded = (self._encode_autoregressive if self._autoregressive else self._encode_parallel)(
-                    ys, hypers, **how
-                )
-                for string, hyper in zip(coded, hypers, strict=True):
-                    checksum = zlib.crc32(string.data, self._hyperprior.checksum(hyper))
+                knowns = list(itertools.islice(known, len(group)))
+                coded = self._chunks.encode([y[area] for area in group], knowns, numbers=numbers, **how)
+                for string, found in zip(coded, knowns, strict=True):
+                    checksum = zlib.crc32(string.data, self._side.checksum(found))
                     strings.append(string._replace(checksum=checksum))
                 bar.update(len(group))
         return strings
@@ -128,6 +146,7 @@ class LatentCoder:
         *,
         order: SymbolOrder,
         threads: int,
+        numbers: Numbers | None = None,
         area: Area | None = None,
     ) -> np.ndarray:
         """y_hat `[h, w, M]` of one picture: the inverse of `encode`.
@@ -138,124 +157,74 @@ class LatentCoder:
             chunk: as there.
             order: of the symbols.
             threads: how many may work at most.
+            numbers: of the model's settings.
             area: decode only chunks that overlap with it; anything is in the others.
+
+        Raises:
+            BitstreamError: the strings do not decode.
         """
-        areas = tiles(shape, chunk)
-        expected = self._has_hyperprior + len(areas)
-        if len(strings) != expected:
-            raise BitstreamError(f"there are {len(strings)} strings, where the picture and its chunks make {expected}")
-        if order != SymbolOrder.RASTER and not self._autoregressive:
-            raise BitstreamError(f"the file has the symbol order {order.name.lower()}, which these weights do not have")
-        y_strings = strings[self._has_hyperprior :]
-        wanted = [pair for pair in zip(areas, y_strings, strict=True) if area is None or intersect(pair[0], area)]
-        y_hat = np.empty((*shape, self._channels), np.float32)
+        areas, others = tiles(shape, chunk), len(self._layout.latents) - 1
+        if len(strings) != others + len(areas):
+            raise BitstreamError(
+                f"there are {len(strings)} strings, where the picture and its chunks make {others + len(areas)}"
+            )
+        wanted = [pair for pair in zip(areas, strings[others:], strict=True) if not area or intersect(pair[0], area)]
+        y_hat = np.empty((*shape, self._layout.last.channels), np.float32)
         try:
-            if not self._has_hyperprior:
+            if self._layout.side is None:
+                if order != SymbolOrder.RASTER:
+                    raise BitstreamError(
+                        f"the file has the symbol order {order.name.lower()}, which has no meaning here"
+                    )
                 for place, string in wanted:
-                    y_hat[place] = self._decode_channels(string, y_hat[place].shape, threads) + self._medians
+                    symbols = self._channels.decode(string, y_hat[place].shape, threads=threads)
+                    y_hat[place] = symbols + self._channels.medians
                 return y_hat
-            z_symbols = self.decode_z(strings[0], shape, threads=threads)
-            with progress_bar("decoding", len(wanted), show=self._progress) as bar:
-                self._decode_y(wanted, z_symbols, y_hat, order, threads, bar.update)
+            picture = Picture(self.decode_z(strings[0], shape, threads=threads), numbers or {})
+            self._decode_y(wanted, picture, y_hat, order, threads)
         except coder.StreamError as error:
             raise BitstreamError(f"the strings do not decode ({error}){self._advice}") from error
         return y_hat
 
     def decode_z(self, string: CodedString, shape: Size, *, threads: int) -> np.ndarray:
-        """Symbols of z `[h / 4, w / 4, N]` under latents of `shape` `(h, w)`.
+        """Symbols of z `[h', w', N]` under latents of `shape` `(h, w)`.
 
         Raises:
             StreamError: the string is damaged, or of other tables.
         """
-        return self._decode_channels(string, (shape[0] // 4, shape[1] // 4, len(self._medians)), threads)
+        side, last = self._layout.latents[0], self._layout.last
+        height, width = (size * last.stride // side.stride for size in shape)
+        return self._channels.decode(string, (height, width, side.channels), threads=threads)
 
-    def _parameters(self, z_symbols: np.ndarray, areas: Sequence[Area]) -> Iterator[Any]:
-        """What z tells of each area, computed when its turn comes; or at once, if h_s runs on whole pictures alone."""
+    def _known(self, z_symbols: np.ndarray, areas: Sequence[Area], numbers: Numbers) -> Iterator[Any]:
+        """Side information of each area, computed when its turn comes; or at once, if h_s runs on whole pictures."""
         if self._in_windows:
-            return (self._hyperprior(z_symbols, area) for area in areas)
-        whole = self._hyperprior(z_symbols, (slice(0, 4 * z_symbols.shape[0]), slice(0, 4 * z_symbols.shape[1])))
+            return (self._side(z_symbols, area, numbers) for area in areas)
+        grows = self._layout.latents[0].stride // self._layout.last.stride
+        height, width = (grows * size for size in z_symbols.shape[:2])
+        whole = self._side(z_symbols, (slice(0, height), slice(0, width)), numbers)
         return (jax.tree.map(lambda a, area=area: a[area], whole) for area in areas)
 
     def _decode_y(
         self,
         wanted: Sequence[tuple[Area, CodedString]],
-        z_symbols: np.ndarray,
+        picture: Picture,
         y_hat: np.ndarray,
         order: SymbolOrder,
         threads: int,
-        done: Callable[[int], Any],
     ) -> None:
         """Decodes chunks of y into their places."""
-        repair, limit = None, TimeLimit()
-        if isinstance(self._hyperprior, FloatHyperprior) and not self._autoregressive:
-            compute_scales = functools.partial(self._hyperprior.scales, z_symbols)
-            repair = ScaleRepair(compute_scales, self._scale_table, self._gaussian_tables)
-        parameters = self._parameters(z_symbols, [area for area, _ in wanted])
-        for group in _groups(wanted, threads):
-            hypers = list(itertools.islice(parameters, len(group)))
-            for (_, string), hyper in zip(group, hypers, strict=True):
-                _check(string, self._hyperprior.checksum(hyper))
-            if self._autoregressive:
-                strings = [string for _, string in group]
-                found = self._autoregressive.decode(strings, hypers, order, threads=threads, limit=limit)
-            else:
-                found = [
-                    self._decode_parallel(area, string, hyper, repair, threads)
-                    for (area, string), hyper in zip(group, hypers, strict=True)
-                ]
-            for (area, _), part in zip(group, found, strict=True):
-                y_hat[area] = part
-            done(len(group))
-
-    def _encode_autoregressive(
-        self, ys: Sequence[np.ndarray], hypers: Sequence[np.ndarray], *, native: bool, threads: int
-    ) -> list[CodedString]:
-        assert self._autoregressive
-        order = self.native_order if native else SymbolOrder.RASTER
-        return [CodedString(data) for data in self._autoregressive.encode(ys, hypers, order, threads=threads)]
-
-    def _encode_parallel(self, ys: Sequence[np.ndarray], hypers: Sequence[Any], **how: Any) -> list[CodedString]:
-        """Chunks whose tables are all known from z."""
-        strings = []
-        for y, (indexes, means) in zip(ys, hypers, strict=True):
-            symbols = to_symbols(np.rint(y if means is None else y - means))
-            strings.append(
-                encode_symbols(_planes(symbols), _planes(indexes), self._gaussian_tables, isa=self._lanes_isa, **how)
-            )
-        return strings
-
-    def _decode_parallel(
-        self, area: Area, string: CodedString, hyper: Any, repair: ScaleRepair | None, threads: int
-    ) -> np.ndarray:
-        """y_hat of such a chunk."""
-        indexes, means = hyper
-        planes = _planes(indexes)
-        try:
-            symbols = decode_symbols(string, planes, self._gaussian_tables, threads=threads, isa=self._lanes_isa)
-        except coder.StreamError:
-            if repair is None:
-                raise
-            symbols = repair.decode(string, planes, area)
-        y_hat = symbols.transpose(1, 2, 0)
-        return y_hat if means is None else y_hat + means
-
-    def _encode_channels(self, symbols: np.ndarray, *, native: bool, threads: int) -> CodedString:
-        """String of `[h, w, C]` symbols under one table for each channel."""
-        string = encode_symbols(
-            _planes(symbols),
-            _planes(channel_indexes(symbols.shape)),
-            self._bottleneck_tables,
-            native=native,
-            threads=threads,
-            isa=self._lanes_isa,
-        )
-        return string._replace(checksum=zlib.crc32(string.data))
-
-    def _decode_channels(self, string: CodedString, shape: tuple[int, ...], threads: int) -> np.ndarray:
-        _check(string)
-        indexes = _planes(channel_indexes(shape))
-        symbols = decode_symbols(string, indexes, self._bottleneck_tables, threads=threads, isa=self._lanes_isa)
-        return symbols.transpose(1, 2, 0)
+        known = self._known(picture.z_symbols, [area for area, _ in wanted], picture.numbers)
+        with progress_bar("decoding", len(wanted), show=self._progress) as bar:
+            for group in _groups(wanted, threads):
+                areas, strings = zip(*group, strict=True)
+                knowns = list(itertools.islice(known, len(group)))
+                for string, found in zip(strings, knowns, strict=True):
+                    _check(string, self._side.checksum(found))
+                parts = self._chunks.decode(areas, strings, knowns, order=order, threads=threads, picture=picture)
+                for area, part in zip(areas, parts, strict=True):
+                    y_hat[area] = part
+                bar.update(len(group))
 
 
 def _groups(chunks: Sequence[Any], threads: int) -> Iterator[Sequence[Any]]:
@@ -264,12 +233,7 @@ def _groups(chunks: Sequence[Any], threads: int) -> Iterator[Sequence[Any]]:
     return (chunks[i : i + size] for i in range(0, len(chunks), size))
 
 
-def _check(string: CodedString, parameters: int = 0) -> None:
+def _check(string: CodedString, parameters: int) -> None:
     """Raises BitstreamError unless a string has the checksum that its writer found, after that of its parameters."""
     if string.checksum is not None and string.checksum != zlib.crc32(string.data, parameters):
-        raise BitstreamError(_OTHER_PARAMETERS if parameters else _DAMAGED)
-
-
-def _planes(a: np.ndarray) -> np.ndarray:
-    """`[h, w, C]` to `[C, h, w]`, the order of symbols."""
-    return a.transpose(2, 0, 1)
+        raise BitstreamError(_OTHER_PARAMETERS if parameters else DAMAGED)

@@ -59,9 +59,7 @@ class NetworksByDevice:
         windows = windows_of(self._model)
         modes = [EntropyMode.FLOAT] if self._weights.integer is None else [EntropyMode.FLOAT, EntropyMode.INTEGER]
         coders = {
-            mode: LatentCoder(
-                self._weights, self._model, variables.plain, windows.hyper_synthesis, mode, progress=self._progress
-            )
+            mode: LatentCoder(self._weights, self._model, variables.plain, windows, mode, progress=self._progress)
             for mode in modes
         }
         transforms, plain_transforms = (

@@ -8,7 +8,7 @@ tells. Then the scales nearest to a threshold are tried on its other side.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,25 @@ MAX_SECONDS_AUTOREGRESSIVE = 10.0
 """The same, where each scale depends on the latents before it, and the first decoding of a string counts as well."""
 
 
+class Picture:
+    """What the chunks of one picture have in common while they are decoded.
+
+    Args:
+        z_symbols: symbols of z, int32 `[h', w', N]`.
+        numbers: of the model's settings.
+
+    Attributes:
+        seconds: what searches in one-pass strings may still take.
+        seconds_autoregressive: likewise in autoregressive ones.
+    """
+
+    def __init__(self, z_symbols: np.ndarray, numbers: Mapping[str, int]):
+        self.z_symbols = z_symbols
+        self.numbers = numbers
+        self.seconds = MAX_SECONDS
+        self.seconds_autoregressive = MAX_SECONDS_AUTOREGRESSIVE
+
+
 class ScaleRepair:
     """Decodes the strings of one picture, where they resist with other tables for scales next to a threshold.
 
@@ -40,15 +59,20 @@ class ScaleRepair:
         compute_scales: gives the scales of an area, float32 `[rows, columns, M]`; called where a string resists.
         scale_table: `[R]`, the scales of the tables.
         tables: of the coder.
+        picture: whose time limit holds.
     """
 
     def __init__(
-        self, compute_scales: Callable[[Area], np.ndarray], scale_table: Sequence[float], tables: coder.CdfTables
+        self,
+        compute_scales: Callable[[Area], np.ndarray],
+        scale_table: Sequence[float],
+        tables: coder.CdfTables,
+        picture: Picture,
     ):
         self._compute_scales = compute_scales
         self._scale_table = scale_table
         self._tables = tables
-        self._seconds_left = MAX_SECONDS
+        self._picture = picture
 
     def decode(self, string: CodedString, indexes: np.ndarray, area: Area) -> np.ndarray:
         """Decodes a string that does not decode as it is.
@@ -68,18 +92,11 @@ class ScaleRepair:
         decode_repaired = coder.decode_repaired if string.format == StreamFormat.RANS64 else coder.decode_lanes_repaired
         began = time.perf_counter()
         try:
-            found = decode_repaired(string.data, indexes, self._tables, *doubts, max_seconds=self._seconds_left)
+            found = decode_repaired(string.data, indexes, self._tables, *doubts, max_seconds=self._picture.seconds)
         finally:
-            self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
+            self._picture.seconds = max(0.0, self._picture.seconds - (time.perf_counter() - began))
         _log(len(found.flipped), indexes.size, found.tries)
         return found.symbols
-
-
-class TimeLimit:
-    """What the searches in one autoregressive picture may still take."""
-
-    def __init__(self) -> None:
-        self.seconds = MAX_SECONDS_AUTOREGRESSIVE
 
 
 def decode_latents(
@@ -90,7 +107,7 @@ def decode_latents(
     order: Literal["raster", "wavefront"],
     *,
     threads: int,
-    limit: TimeLimit,
+    picture: Picture,
 ) -> list[np.ndarray]:
     """Decodes strings of one autoregressive picture, of which some do not decode as they are.
 
@@ -101,7 +118,7 @@ def decode_latents(
         tables: of the coder.
         order: of the symbols.
         threads: how many may work at most.
-        limit: of the picture; what this takes is taken off.
+        picture: whose time limit holds; what this takes is taken off.
 
     Returns:
         y_hat `[h, w, M]` of each.
@@ -113,9 +130,11 @@ def decode_latents(
     for data, hyper in zip(strings, hypers, strict=True):
         began = time.perf_counter()
         try:
-            found = kernel.decode_repaired(data, hyper, tables, order=order, threads=threads, max_seconds=limit.seconds)
+            limit = picture.seconds_autoregressive
+            found = kernel.decode_repaired(data, hyper, tables, order=order, threads=threads, max_seconds=limit)
         finally:
-            limit.seconds = max(0.0, limit.seconds - (time.perf_counter() - began))
+            left = picture.seconds_autoregressive - (time.perf_counter() - began)
+            picture.seconds_autoregressive = max(0.0, left)
         if found.tries:
             _log(len(found.flipped), found.y_hat.size, found.tries)
         latents.append(found.y_hat)

@@ -1,6 +1,6 @@
 """A network run window by window."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -34,9 +34,12 @@ class WindowSizes(NamedTuple):
     halo: int
 
 
-Network = Callable[[np.ndarray, "np.ndarray | None"], Any]
-"""From a window `[h, w, C]`, and how many of its rows and columns of cells are the signal's (None: all), to arrays
-`[h', w', C']` (a tree of them)."""
+Settings = Mapping[str, Any]
+"""Knobs of a model, by name: what its stages take, see `models.Layout.values`, or the numbers of a file."""
+
+Network = Callable[[np.ndarray, "np.ndarray | None", Settings], Any]
+"""From a window `[h, w, C]`, how many of its rows and columns of cells are the signal's (None: all), and settings, to
+arrays `[h', w', C']` (a tree of them)."""
 
 
 class TiledNetwork:
@@ -55,13 +58,14 @@ class TiledNetwork:
         self._inputs = inputs
         self._outputs = outputs
 
-    def __call__(self, signal: Signal, area: Area | None = None) -> Any:
+    def __call__(self, signal: Signal, area: Area | None = None, *, settings: Settings | None = None) -> Any:
         """What the network makes of a signal, as arrays `[h', w', C']`.
 
         Args:
             signal: what to run it on.
             area: of cells, to get the outputs there alone. The windows depend on nothing but this area and the
                 signal's size.
+            settings: of the model.
         """
         shape = self._cells(signal)
         area = area or _all(shape)
@@ -69,21 +73,24 @@ class TiledNetwork:
         places, parts = [], []
         for window in self._cover(shape, area):
             places.append(scale(within(window.area, (area[0].start, area[1].start)), self._outputs))
-            parts.append(self._run(signal, window))
+            parts.append(self._run(signal, window, settings))
         return jax.tree.map(lambda *arrays: _assemble((height, width), places, arrays), *parts)
 
-    def parts(self, signal: Signal, area: Area | None = None) -> Iterator[tuple[Area, Any]]:
+    def parts(
+        self, signal: Signal, area: Area | None = None, *, settings: Settings | None = None
+    ) -> Iterator[tuple[Area, Any]]:
         """What the network makes of a signal, part by part, each computed when asked for.
 
         Args:
             signal: what to run it on.
             area: of cells, to get the parts alone that overlap with it: the same as without.
+            settings: of the model.
 
         Yields:
             Areas of outputs, which do not overlap, and their values.
         """
         for window in self._overlapping(self._cells(signal), area):
-            yield scale(window.area, self._outputs), self._run(signal, window)
+            yield scale(window.area, self._outputs), self._run(signal, window, settings)
 
     def count(self, shape: Size, area: Area | None = None) -> int:
         """How many parts there are, of a signal of `shape` cells."""
@@ -105,11 +112,11 @@ class TiledNetwork:
         windows = self._cover(shape, _all(shape))
         return windows if area is None else [window for window in windows if intersect(window.area, area)]
 
-    def _run(self, signal: Signal, window: Window) -> Any:
+    def _run(self, signal: Signal, window: Window, settings: Settings | None) -> Any:
         """The network's outputs in the window's area."""
         part, size = self._cut(signal, window)
         place = scale(within(window.area, window.origin), self._outputs)
-        return jax.tree.map(lambda a: np.asarray(a)[place], self._network(part, size))
+        return jax.tree.map(lambda a: np.asarray(a)[place], self._network(part, size, settings or {}))
 
     def _cut(self, signal: Signal, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """The window's input, zeros where it reaches beyond the signal, and what of it is the signal's."""

@@ -41,13 +41,15 @@ class Variables:
     @property
     def analysis(self) -> Tree:
         """For g_a; h_a finds its own, plain."""
-        return self._prepared("analysis", (1, self._model.stride, self._model.stride, 3))
+        stride = self._model.layout.stride
+        return self._prepared("analysis", (1, stride, stride, 3))
 
     @property
     def synthesis(self) -> Tree:
         """For g_s. No stage that decides bits may compute with prepared kernels: they are for these two alone."""
-        side = self._model.stride // 16
-        return self._prepared("synthesis", (1, side, side, self._model.m))
+        layout = self._model.layout
+        side = layout.stride // layout.last.stride
+        return self._prepared("synthesis", (1, side, side, layout.last.channels))
 
     def _prepared(self, stage: str, shape: tuple[int, ...]) -> Tree:
         if not self._winograd:

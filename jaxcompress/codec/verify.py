@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from jaxcompress.codec.picture import read_picture
 from jaxcompress.codec.ways import ROUND_TRIP, Expected, Subject, Ways
 from jaxcompress.entropy import to_symbols
 from jaxcompress.integer import Parameters
+
+_SETTINGS = 4
+"""Values of each of a model's settings that are verified."""
 
 
 class Difference(NamedTuple):
@@ -106,6 +109,8 @@ class _Verification:
     def __init__(self, codec: Codec, threads: Sequence[int], step: Callable[[str, str], None]):
         self._codec = codec
         self._tables = codec.weights.tables
+        layout = codec.model.layout
+        self._ends = layout.latents[0], layout.last
         self._ways = Ways(codec, threads)
         self._step = step
         # By way and source: what differs, or nothing.
@@ -132,8 +137,11 @@ class _Verification:
                 return
             for way in self._ways.all:
                 self._check(name, way, subject, expected)
-        # What comes last is what integers decide alone: drawn latents, or a file's.
-        self._digests.append(_digest(subject.z, expected.y_hat) if is_file else _digest_all(subject, expected))
+            # Only what integers alone decide is hashed: drawn latents, or a file's.
+            if is_file:
+                self._digests.append(_digest(subject.z, expected.y_hat))
+            elif subject.drawn:
+                self._digests.append(_digest_all(subject, expected))
 
     def report(self) -> Report:
         """What was found."""
@@ -164,23 +172,40 @@ class _Verification:
             pixels = read_picture(io.BytesIO(data)).pixels
         except ValueError as error:
             raise _Skipped(str(error)) from error
-        y, z = self._codec.analyse(pixels)
-        symbols = None if z is None else to_symbols(np.rint(z - self._ways.medians))
-        chunk = chunk_size(y.shape)
-        return [Subject(y, symbols, chunk), self._draw(y.shape, z, chunk, hashlib.sha256(data).digest())]
+        subjects = []
+        for numbers in self._all_numbers():
+            y, z = self._codec.analyse(pixels, numbers)
+            symbols = None if z is None else to_symbols(np.rint(z - self._ways.latents.medians))
+            chunk = chunk_size(y.shape)
+            subjects.append(Subject(y, symbols, chunk, numbers=numbers))
+            subjects.append(self._draw(y.shape, z, chunk, numbers, hashlib.sha256(data).digest()))
+        return subjects
 
-    def _draw(self, shape: tuple[int, ...], z: np.ndarray | None, chunk: tuple[int, int], seed: bytes) -> Subject:
-        bottleneck = self._tables["entropy_bottleneck"]
+    def _all_numbers(self) -> list[dict[str, int]]:
+        """Settings to verify with: the ends and two between."""
+        settings = self._codec.model.layout.settings
+        if not settings:
+            return [{}]
+        return [
+            {setting.name: (setting.count - 1) * part // (_SETTINGS - 1) for setting in settings}
+            for part in range(_SETTINGS)
+        ]
+
+    def _draw(
+        self,
+        shape: tuple[int, ...],
+        z: np.ndarray | None,
+        chunk: tuple[int, int],
+        numbers: Mapping[str, int],
+        seed: bytes,
+    ) -> Subject:
+        first, last = (self._tables[latent.prior.tables] for latent in self._ends)
         if z is None:
-            y = drawn.draw_z(bottleneck, shape, seed) + self._ways.medians
-            return Subject(y.astype(np.float32), None, chunk)
-        symbols = drawn.draw_z(bottleneck, z.shape, seed)
-        hyper, tables = self._ways.hyper(symbols), self._tables["gaussian_conditional"]
-        if self._ways.kernel:
-            y = drawn.draw_autoregressive(tables, self._ways.kernel, hyper, shape[-1], seed)
-        else:
-            y = drawn.draw_y(tables, hyper, seed)
-        return Subject(y, symbols, chunk)
+            y = drawn.draw_z(first, shape, seed) + self._ways.latents.medians
+            return Subject(y.astype(np.float32), None, chunk, numbers=numbers, drawn=True)
+        symbols = drawn.draw_z(first, z.shape, seed)
+        y = self._ways.draw(last, symbols, numbers, seed)
+        return Subject(y, symbols, chunk, numbers=numbers, drawn=True)
 
     def _of_file(self, name: str, data: bytes) -> Subject:
         """The latents that it decodes to."""
@@ -191,11 +216,13 @@ class _Verification:
             self._codec.check_header(header)
         except BitstreamError as error:
             raise _Skipped(str(error)) from error
-        shape = header.padded_height // 16, header.padded_width // 16
+        stride, numbers = self._ends[1].stride, dict(header.settings)
+        shape = header.padded_height // stride, header.padded_width // stride
         self._step(name, "decoding")
-        y = self._ways.latents.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=1)
+        how: Any = {"order": header.symbol_order, "threads": 1, "numbers": numbers}
+        y = self._ways.latents.decode(strings, shape, header.chunk_size, **how)
         z = self._ways.latents.decode_z(strings[0], shape, threads=1) if self._ways.networks else None
-        return Subject(y, z, header.chunk_size, strings, header.symbol_order)
+        return Subject(y, z, header.chunk_size, strings, header.symbol_order, numbers)
 
 
 class _Skipped(Exception):

@@ -19,7 +19,8 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 
-from jaxcompress.models import CompressionModel
+from jaxcompress.models import CompressionModel, Latent
+from jaxcompress.priors import Raster
 from jaxcompress.weights import Weights
 
 Jaxpr = jax.extend.core.Jaxpr
@@ -65,16 +66,14 @@ def complexity(model: CompressionModel | Weights, *, height: int = 512, width: i
     if min(height, width) < 1:
         raise ValueError(f"the picture is {height} x {width}; expected at least 1 x 1")
     counter = _Counter(model, pixels=height * width)
-    padded = (math.ceil(side / model.stride) * model.stride for side in (height, width))
-    y = counter.add("g_a", "analysis", _array(1, *padded, 3), encoder=True)
-    if model.has_hyperprior:
-        z = counter.add("h_a", "hyper_analysis", y, encoder=True)
-        hyper = counter.add("h_s", "hyper_synthesis", z, encoder=True, decoder=True)
-        if model.is_autoregressive:
-            counter.add_context(y, hyper)
-        else:
-            counter.add("entropy parameters", "gaussian_parameters", hyper, encoder=True, decoder=True)
-    counter.add("g_s", "synthesis", y, decoder=True)
+    layout = model.layout
+    padded = (math.ceil(side / layout.stride) * layout.stride for side in (height, width))
+    signals = {"x": _array(1, *padded, 3)}
+    for network in layout.networks:
+        if network.writes == "x" and layout.side:
+            counter.add_prior(layout.last, signals[layout.last.name], signals["hyper"])
+        where = {"encoder": network.writes != "x", "decoder": network.decodes}
+        signals[network.writes] = counter.add(network.name, network.stage, signals[network.reads], **where)
     return counter.finish()
 
 
@@ -121,16 +120,29 @@ class _Counter:
         self._sizes = {jax.tree_util.keystr(path): math.prod(leaf.shape) for path, leaf in leaves}
         self._unread = dict(self._sizes)
 
-    def add(self, name: str, method: str, *args: Any, encoder: bool = False, decoder: bool = False) -> Any:
+    def add(self, name: str, method: Any, *args: Any, encoder: bool = False, decoder: bool = False) -> Any:
         """Counts a stage by the model's method; returns the shape of its result."""
         trace = self._trace(method, *args)
         self._append(Stage(name, self._kmac(trace.macs), self._take(trace.read), encoder, decoder))
         return trace.result
 
-    def add_context(self, y: Any, hyper: Any) -> None:
+    def add_prior(self, latent: Latent, y: Any, hyper: Any) -> None:
+        """Counts what the prior of a latent runs beside h_s."""
+        if isinstance(latent.prior, Raster):
+            self._add_context(latent.prior, y, hyper)
+            return
+        passes = len(tuple(latent.prior.passes(y.shape[1:])))
+        for number in range(passes):
+
+            def parameters(module: Any, hyper: Any, y_hat: Any, number: int = number) -> Any:
+                return latent.prior.parameters(module, hyper, y_hat, number)
+
+            name = "entropy parameters" if passes == 1 else f"pass {number + 1}"
+            self.add(name, parameters, hyper, y, encoder=True, decoder=True)
+
+    def _add_context(self, prior: Raster, y: Any, hyper: Any) -> None:
         """Counts what an autoregressive codec runs at each position, in two parts."""
-        model: Any = self.model
-        window, side = _array(model.context_size, model.context_size, y.shape[-1]), _array(hyper.shape[-1])
+        window, side = _array(prior.context_size, prior.context_size, y.shape[-1]), _array(hyper.shape[-1])
         context = self._trace(lambda module, window: module.context_prediction(window, at_center=True), window)
         both = self._trace("position_parameters", window, side)
         for name, macs, read in (
@@ -142,7 +154,8 @@ class _Counter:
 
     def finish(self) -> list[Stage]:
         """All stages, with the parameters that are left."""
-        prior = [path for path in self._unread if "['entropy_bottleneck']" in path]
+        names = [latent.prior.tables for latent in self.model.layout.latents]
+        prior = [path for path in self._unread if any(f"['{name}']" in path for name in names)]
         self._append(Stage("factorized prior", 0.0, self._take(prior), encoder=True, decoder=True))
         self._append(Stage("unused", 0.0, self._take(list(self._unread)), encoder=False, decoder=False))
         return self._stages

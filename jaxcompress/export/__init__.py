@@ -4,6 +4,6 @@
 """
 
 from jaxcompress.export.folder import FORMATS, export
-from jaxcompress.export.stages import STAGES, Signal, Stage, stages_of
+from jaxcompress.export.stages import Signal, Stage, stages_of
 
-__all__ = ["FORMATS", "STAGES", "Signal", "Stage", "export", "stages_of"]
+__all__ = ["FORMATS", "Signal", "Stage", "export", "stages_of"]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 import jaxcompress
-from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.export import onnx, stablehlo
 from jaxcompress.export.stages import Signal, Stage, stages_of
 from jaxcompress.files import check_new_folder, write_folder
@@ -38,7 +37,7 @@ def export(
         weights: of the model.
         folder: to be made; appears whole or not at all.
         format: "stablehlo" or "onnx".
-        stages: those wanted, of `STAGES`; all that the model has if not given.
+        stages: those wanted, such as "g_s"; all that the model has if not given.
 
     Returns:
         The manifest.
@@ -80,7 +79,7 @@ def export(
             "h": f"height of a picture / {model.stride}",
             "w": f"width of a picture / {model.stride}",
         },
-        "medians": {"z" if model.has_hyperprior else "y": _medians(weights)},
+        "medians": _medians(weights),
         "stages": {stage.name: _describe(stage, data[stage.name], suffix) for stage in wanted},
     }
     files = {stage.name + suffix: data[stage.name] for stage in wanted}
@@ -88,8 +87,11 @@ def export(
     return manifest
 
 
-def _medians(weights: Weights) -> list[float]:
-    return np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"])).tolist()
+def _medians(weights: Weights) -> dict[str, list[float]]:
+    """The medians of latents that are counted from such, by name."""
+    latents = weights.model().layout.latents
+    found = {latent.name: latent.prior.medians(weights.params) for latent in latents}
+    return {name: np.asarray(medians).tolist() for name, medians in found.items() if medians is not None}
 
 
 def _describe(stage: Stage, data: bytes, suffix: str) -> dict[str, Any]:
@@ -97,11 +99,13 @@ def _describe(stage: Stage, data: bytes, suffix: str) -> dict[str, Any]:
         "file": stage.name + suffix,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "part": "encoder" if stage.name in ("g_a", "h_a") else "decoder",
+        "part": "decoder" if stage.decodes else "encoder",
         "input": _describe_signal(stage.input),
         "output": _describe_signal(stage.output),
     }
-    return found | ({"note": _FLOAT_HYPER_SYNTHESIS} if stage.name == "h_s" else {})
+    if stage.settings:
+        found["settings"] = [_describe_signal(signal) for signal in stage.settings]
+    return found | ({"note": _FLOAT_HYPER_SYNTHESIS} if stage.decides_bits else {})
 
 
 def _describe_signal(signal: Signal) -> dict[str, Any]:

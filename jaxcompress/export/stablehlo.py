@@ -24,7 +24,7 @@ def to_stablehlo(stage: Stage) -> bytes:
     Returns:
         What `jax.export.deserialize` reads.
     """
-    exported = export(jax.jit(stage.function), platforms=PLATFORMS)(stage.argument)
+    exported = export(jax.jit(stage.function), platforms=PLATFORMS)(*stage.arguments)
     return bytes(exported.serialize())
 
 

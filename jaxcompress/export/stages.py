@@ -1,4 +1,4 @@
-"""What can be exported: the stages of a model, each a function of one array of any size."""
+"""What can be exported: the stages of a model, each a function of an array of any size, and of the model's settings."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,13 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.export import symbolic_shape
 
-from jaxcompress.models import CompressionModel
+from jaxcompress.models import CompressionModel, Layout, Network
 from jaxcompress.weights import Weights
-
-_METHODS = {"g_a": "analysis", "h_a": "hyper_analysis", "h_s": "hyper_synthesis", "g_s": "synthesis"}
-
-STAGES = tuple(_METHODS)
-"""In the order in which a picture passes them: g_a and h_a encode, h_s and g_s decode."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +17,7 @@ class Signal:
     """What goes into a stage or comes out of it: float32, NHWC.
 
     Attributes:
-        name: x, y, z, y_hat, z_hat, hyper or x_hat.
+        name: x, y, z, y_hat, z_hat, hyper, x_hat, or that of a setting.
         shape: of integers and of symbolic sizes in `b`, `h` and `w`, see `Stage`.
         values: what the numbers are.
     """
@@ -40,21 +35,27 @@ class Stage:
     the model.
 
     Attributes:
-        name: one of `STAGES`.
-        function: of the input, an array.
+        name: the paper's, such as "g_a".
+        function: of the input and of each setting, arrays.
         input: what it takes.
         output: what it gives.
+        settings: the model's knobs, which it takes after the input.
+        decodes: whether a decoder runs it.
+        decides_bits: whether tables or means depend on it.
     """
 
     name: str
-    function: Callable[[jax.Array], jax.Array]
+    function: Callable[..., jax.Array]
     input: Signal
     output: Signal
+    settings: tuple[Signal, ...]
+    decodes: bool
+    decides_bits: bool
 
     @property
-    def argument(self) -> jax.ShapeDtypeStruct:
-        """The input, for functions of JAX that trace."""
-        return jax.ShapeDtypeStruct(self.input.shape, jnp.float32)
+    def arguments(self) -> list[jax.ShapeDtypeStruct]:
+        """The input and the settings, for functions of JAX that trace."""
+        return [jax.ShapeDtypeStruct(signal.shape, jnp.float32) for signal in (self.input, *self.settings)]
 
 
 def stages_of(weights: Weights, *, names: Sequence[str] | None = None) -> list[Stage]:
@@ -62,52 +63,65 @@ def stages_of(weights: Weights, *, names: Sequence[str] | None = None) -> list[S
 
     Args:
         weights: of the model.
-        names: those wanted, of `STAGES`; all that the model has if not given.
+        names: those wanted, such as "g_a"; all that the model has if not given.
 
     Returns:
-        The stages, in the order of `STAGES`.
+        The stages, in the order in which a picture passes them.
 
     Raises:
         ValueError: the model has no such stage, or one that cannot be traced without knowing the size of its input.
     """
     # A codec computes in float32 whatever the model was trained in.
     model = weights.model().clone(compute_dtype=jnp.float32)
-    present = STAGES if model.has_hyperprior else ("g_a", "g_s")
-    if not set(names or ()) <= set(present):
-        unknown = ", ".join(sorted(set(names or ()) - set(present)))
-        raise ValueError(f"{weights.architecture} has no stage {unknown}; it has {', '.join(present)}")
-    return [_make_stage(name, weights, model) for name in present if name in (names or present)]
+    present = {network.name: network for network in model.layout.networks}
+    if unknown := sorted(set(names or ()) - set(present)):
+        raise ValueError(f"{weights.architecture} has no stage {', '.join(unknown)}; it has {', '.join(present)}")
+    return [_make_stage(network, weights, model) for name, network in present.items() if name in (names or present)]
 
 
-def _make_stage(name: str, weights: Weights, model: CompressionModel) -> Stage:
-    def function(x: jax.Array) -> jax.Array:
-        y: Any = model.apply(weights.variables, x, method=_METHODS[name])
-        return y
+def _make_stage(network: Network, weights: Weights, model: CompressionModel) -> Stage:
+    layout = model.layout
+    knobs = [setting.name for setting in layout.settings]
+
+    def function(x: jax.Array, *settings: jax.Array) -> jax.Array:
+        named = dict(zip(knobs, settings, strict=True))
+        apply: Any = model.apply
+        return apply(weights.variables, x, method=network.stage, **named)
 
     batch, height, width = symbolic_shape("b, h, w")
-    side, per_latent = model.stride, model.stride // 16
-    picture = batch, side * height, side * width, 3
-    latent = batch, per_latent * height, per_latent * width, weights.m
-    hyper_latent = batch, height, width, len(weights.params["entropy_bottleneck"]["quantiles"])
-    values = _values(model)
-    source, target, shape = {
-        "g_a": ("x", "y", picture),
-        "h_a": ("y", "z", latent),
-        "h_s": ("z_hat", "hyper", hyper_latent),
-        "g_s": ("y_hat", "x_hat", latent),
-    }[name]
+    channels = {"x": 3} | {latent.name: latent.channels for latent in layout.latents}
+    side = layout.stride // layout.stride_of(network.reads)
+    shape = batch, side * height, side * width, channels[network.reads]
+    values = _values(layout, model)
+    source, target = (
+        _DECODED.get(signal, signal) if network.decodes else signal for signal in (network.reads, network.writes)
+    )
+    settings = tuple(Signal(each.name, (batch,), f"{each.low} to {each.high}") for each in layout.settings)
+    arguments = [jax.ShapeDtypeStruct(each, jnp.float32) for each in (shape, *(each.shape for each in settings))]
     try:
-        found = jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.float32))
+        found = jax.eval_shape(function, *arguments)
     except Exception as error:  # whatever a network of one's own raises
         reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"{name} of {weights.architecture} cannot be traced for an input of any size, "
+            f"{network.name} of {weights.architecture} cannot be traced for an input of any size, "
             f"[{', '.join(map(str, shape))}]: {reason}"
         ) from error
-    return Stage(name, function, Signal(source, shape, values[source]), Signal(target, found.shape, values[target]))
+    return Stage(
+        network.name,
+        function,
+        Signal(source, shape, values[source]),
+        Signal(target, found.shape, values[target]),
+        settings,
+        network.decodes,
+        network.decides_bits,
+    )
 
 
-def _values(model: CompressionModel) -> dict[str, str]:
+_DECODED = {"x": "x_hat", "y": "y_hat", "z": "z_hat"}
+"""Names of signals on the decoder's side."""
+
+
+def _values(layout: Layout, model: CompressionModel) -> dict[str, str]:
     """What each signal holds, for whoever has nothing but the files."""
     around_median = "rounded half to even around the medians: round({} - median) + median"
     found = {
@@ -116,15 +130,16 @@ def _values(model: CompressionModel) -> dict[str, str]:
         "y": "the latent",
         "y_hat": around_median.format("y"),
     }
-    if model.has_hyperprior:
-        means = _has_means(model)
-        found |= {
-            "y_hat": "rounded half to even, round(y - mean) + mean" if means else "rounded half to even, round(y)",
-            "z": "the hyper-latent",
-            "z_hat": around_median.format("z"),
-            "hyper": "for each latent its scale (M channels)" + (", then its mean (M channels)" if means else ""),
-        }
-    if model.is_autoregressive:
+    if layout.side is None:
+        return found
+    means = not layout.last.prior.in_one_pass or _has_means(model)
+    found |= {
+        "y_hat": "rounded half to even, round(y - mean) + mean" if means else "rounded half to even, round(y)",
+        "z": "the hyper-latent",
+        "z_hat": around_median.format("z"),
+        "hyper": "for each latent its scale (M channels)" + (", then its mean (M channels)" if means else ""),
+    }
+    if not layout.last.prior.in_one_pass:
         found["hyper"] = "for each latent what the entropy parameters are computed from, beside the context"
     return found
 

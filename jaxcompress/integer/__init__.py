@@ -1,6 +1,7 @@
 """Entropy-parameter networks in exact integer arithmetic, so that streams decode on every device."""
 
-from jaxcompress.integer.evaluate import FORMS, IntegerEvaluator, Parameters, default_form
+from jaxcompress.integer.evaluate import IntegerEvaluator, Parameters
+from jaxcompress.integer.forms import FORMS, default_form
 from jaxcompress.integer.layer import IntegerLayer
 from jaxcompress.integer.linear import UnsupportedNetworkError
 from jaxcompress.integer.network import IntegerNetworks

@@ -1,6 +1,6 @@
 """Signals that networks are quantized for: what enters each layer while pictures are coded."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,10 +18,23 @@ class Signals(NamedTuple):
     Attributes:
         hyper_synthesis: of the first layer, symbols of z.
         context: of the first layer, latents; of models without a context, empty.
+        passes: of each pass, of its first layer the latents decoded before, times `latent_gains`.
     """
 
     hyper_synthesis: list[list[np.ndarray]]
     context: list[list[np.ndarray]]
+    passes: Sequence[list[list[np.ndarray]]] = ()
+
+    @classmethod
+    def none_of(cls, networks: LinearNetworks) -> "Signals":
+        """Signals of no pictures yet."""
+        chains = [networks.hyper_synthesis, networks.context, *networks.passes]
+        empty: list[list[list[np.ndarray]]] = [[[] for _ in chain] for chain in chains]
+        return cls(empty[0], empty[1], empty[2:])
+
+    def chains(self) -> list[list[list[np.ndarray]]]:
+        """Those of all chains."""
+        return [self.hyper_synthesis, self.context, *self.passes]
 
 
 def signals_of_pictures(
@@ -33,7 +46,7 @@ def signals_of_pictures(
     step: Callable[[], Any],
 ) -> Signals:
     """Codes pictures, uint8 `[H, W, 3]`, and keeps what enters each layer; calls `step` after each."""
-    found = Signals([[] for _ in networks.hyper_synthesis], [[] for _ in networks.context])
+    found = Signals.none_of(networks)
     params = jax.device_put(params)
     for picture in pictures:
         keep_signals(found, networks, medians, *_analyse(model, params, picture))
@@ -41,15 +54,50 @@ def signals_of_pictures(
     return found
 
 
-def keep_signals(found: Signals, networks: LinearNetworks, medians: np.ndarray, y: jax.Array, z: jax.Array) -> None:
-    """Adds what enters each layer while latents `[1, h, w, C]` of a picture are coded."""
+def keep_signals(
+    found: Signals,
+    networks: LinearNetworks,
+    medians: np.ndarray,
+    y: jax.Array,
+    z: jax.Array,
+    number: int | None = None,
+) -> None:
+    """Adds what enters each layer while latents `[1, h, w, C]` of a picture are coded, at a number of the setting."""
     z_hat = jnp.rint(z - medians) + medians
-    *hidden, side = _run(networks.hyper_synthesis, z_hat)
+    *hidden, side = run_chain(networks.hyper_synthesis, z_hat, number)
     _keep(found.hyper_synthesis, [z_hat - medians, *hidden])
     if networks.context:
         # Rounded alone, without the mean: near enough, and known for all positions at once.
         y_hat = jnp.rint(y)
-        _keep(found.context, [y_hat, *_run(networks.context, y_hat, side)[:-1]])
+        _keep(found.context, [y_hat, *run_chain(networks.context, y_hat, number, side)[:-1]])
+    for kept, signals in zip(found.passes, _signals_of_passes(networks, y, side, number), strict=True):
+        _keep(kept, signals)
+
+
+def _signals_of_passes(
+    networks: LinearNetworks, y: jax.Array, side: jax.Array, number: int | None
+) -> Iterator[list[jax.Array]]:
+    y_hat = jnp.zeros_like(y)
+    for layers, selected in zip(
+        networks.passes, networks.selections((y.shape[1], y.shape[2], y.shape[3])), strict=True
+    ):
+        seen = networks.seen(y_hat, number)
+        *hidden, outputs = run_chain(layers, seen, number, side)
+        yield [seen, *hidden]
+        _, means = networks.end(outputs, number)
+        y_hat = jnp.where(selected, jnp.rint(y - means) + means, y_hat)
+
+
+def run_chain(
+    layers: Sequence[LinearLayer], x: jax.Array, number: int | None = None, added: jax.Array | float = 0
+) -> list[jax.Array]:
+    """What each layer makes of the one before; `added` to the sums of the first."""
+    outputs = []
+    for layer in layers:
+        x = layer(x, number, added)
+        outputs.append(x)
+        added = 0
+    return outputs
 
 
 def _analyse(model: CompressionModel, params: Any, picture: np.ndarray) -> tuple[Any, Any]:
@@ -58,16 +106,6 @@ def _analyse(model: CompressionModel, params: Any, picture: np.ndarray) -> tuple
     x = np.pad(picture, edges, mode="edge").astype(np.float32)[None] / 255
     y = model.apply({"params": params}, x, method="analysis")
     return y, model.apply({"params": params}, y, method="hyper_analysis")
-
-
-def _run(layers: Sequence[LinearLayer], x: jax.Array, added: jax.Array | float = 0) -> list[jax.Array]:
-    """What each layer makes of the one before; `added` to the sums of the first."""
-    outputs = []
-    for layer in layers:
-        x = layer.finish(layer.sums(x) + added)
-        outputs.append(x)
-        added = 0
-    return outputs
 
 
 def _keep(kept: list[list[np.ndarray]], signals: list[jax.Array]) -> None:

@@ -1,17 +1,7 @@
-"""Integer networks in JAX, in three forms that give equal bits.
-
-A device multiplies small integers exactly in more than one way, and is fast in one of them:
-
-- "float32": convolutions of integers in float32, channels in groups whose sums stay below 2^24. For CPUs, whose
-  convolutions are plain sums of products.
-- "int8": one product of matrices for all taps, int8 to int32, then sums over shifted taps. For GPUs, whose libraries
-  may compute a float convolution by transforms that round.
-- "bfloat16": likewise with bfloat16 operands, which hold integers up to 256, summed in float32. For TPUs.
-"""
+"""Evaluates integer networks in JAX; `forms` has the three forms in which their layers can be computed."""
 
 import functools
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,24 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcompress.integer import forms
+from jaxcompress.integer.forms import FORMS, default_form
 from jaxcompress.integer.layer import SYMBOL_RANGE, IntegerLayer
-from jaxcompress.integer.network import MEAN_LIMIT, IntegerNetworks
+from jaxcompress.integer.network import MEAN_BITS, MEAN_LIMIT, IntegerNetworks
+from jaxcompress.integer.setting_tables import FACTOR_LIMIT, LATENT_LIMIT
 from jaxcompress.layers import inside
-from jaxcompress.ops import pixel_shuffle
-
-FORMS = ("float32", "int8", "bfloat16")
-
-
-def default_form(platform: str | None = None) -> str:
-    """The fastest form for a device.
-
-    Args:
-        platform: "cpu", "gpu" (or its maker's name) or "tpu"; that of JAX's default device if None.
-
-    Returns:
-        One of `FORMS`.
-    """
-    return {"cpu": "float32", "tpu": "bfloat16"}.get(platform or jax.default_backend(), "int8")
 
 
 class Parameters(NamedTuple):
@@ -54,45 +32,72 @@ class Parameters(NamedTuple):
 class IntegerEvaluator:
     """Evaluates integer networks. Safe to share between threads.
 
+    Networks that depend on a setting take its number, 0 to `networks.count - 1`, as a keyword argument of any name,
+    such as `rate=42`. One compiled program serves all numbers.
+
     Args:
         networks: see `quantize_entropy`.
         form: one of `FORMS`; the device's own if not given. It does not change results.
         device: where to compute; JAX's default device if not given.
+        phases: number of phases, 2 or 4, of a prior that codes one group of channels at each position of a 2 x 2 cell
+            in each pass. `parameters` then computes these alone. None computes all channels of all positions.
 
     Raises:
-        ValueError: there is no such form.
+        ValueError: there is no such form, or as many phases as passes were expected.
     """
 
-    def __init__(self, networks: IntegerNetworks, *, form: str | None = None, device: jax.Device | None = None):
+    def __init__(
+        self,
+        networks: IntegerNetworks,
+        *,
+        form: str | None = None,
+        device: jax.Device | None = None,
+        phases: int | None = None,
+    ):
         thresholds = jax.device_put(networks.thresholds, device)
         form = form or default_form(thresholds.devices().pop().platform)
         if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
-        self._networks = networks
-        self._hyper_plan = tuple(_plan(layer, form) for layer in networks.hyper_synthesis)
-        self._context_plan = tuple(_plan(layer, form) for layer in networks.context)
-        self._hyper_arrays = jax.device_put([_arrays(layer) for layer in networks.hyper_synthesis], device)
-        self._context_arrays = jax.device_put([_arrays(layer) for layer in networks.context], device)
-        self._thresholds = thresholds
+        if phases is not None and (phases not in (2, 4) or phases != len(networks.passes)):
+            raise ValueError(f"there are {phases} phases and {len(networks.passes)} passes; expected 2 or 4 of both")
 
-    def hyper_synthesis(self, z_symbols: np.ndarray, size: np.ndarray | None = None) -> Any:
-        """What z tells of y.
+        def prepared(layers: Sequence[IntegerLayer]) -> tuple[tuple[forms.Plan, ...], Any]:
+            plans = tuple(forms.plan_of(layer, form) for layer in layers)
+            return plans, jax.device_put([forms.arrays_of(layer) for layer in layers], device)
+
+        self._networks = networks
+        self._phases = phases
+        self._hyper_plans, self._hyper_arrays = prepared(networks.hyper_synthesis)
+        self._context_plans, self._context_arrays = prepared(networks.context)
+        self._passes = tuple(map(prepared, networks.passes))
+        tables = {} if networks.settings is None else networks.settings.arrays()
+        self._ends = jax.device_put({"thresholds": networks.thresholds, **tables}, device)
+        self._latent_shifts = networks.latent_shifts
+
+    def hyper_synthesis(self, z_symbols: np.ndarray, size: np.ndarray | None = None, **numbers: int) -> Any:
+        """Computes scales and means of y from z, or side information for what follows.
 
         Args:
             z_symbols: integers `[h / 4, w / 4, N]`: z_hat less the medians.
             size: int32 `[2]`, how many of its rows and columns are the picture's, the others zeros; None for all.
+            numbers: number of the setting, see the class.
 
         Returns:
-            `Parameters` `[h, w, M]`; for an autoregressive model its side information, int32 `[h, w, X]`.
+            `Parameters` `[h, w, M]`; or for a prior that does not code in one pass the side information, int32
+            `[h, w, X]`.
+
+        Raises:
+            ValueError: a number that is missing, unknown, or out of range.
         """
         # Parameters and all in one program: small ones cost as much time to compile and to start as large ones.
-        channels = None if self._networks.context else self._networks.channels
+        has_side = self._networks.context or self._networks.passes
+        channels = None if has_side else self._networks.channels
         x = np.clip(z_symbols, *SYMBOL_RANGE).astype(np.int32)
-        arrays = self._hyper_arrays, self._thresholds
-        return jax.tree.map(np.asarray, _hyper_synthesis(self._hyper_plan, channels, *arrays, x, size))
+        args = self._hyper_arrays, self._ends, x, size, self._number(numbers)
+        return jax.tree.map(np.asarray, _hyper_synthesis(self._hyper_plans, channels, *args))
 
     def context_parameters(self, y_hat: np.ndarray, side: np.ndarray) -> Parameters:
-        """What side information and the latents before it tell of each latent: `coder.IntegerContextModel.predict`.
+        """Computes scales and means as `coder.IntegerContextModel.predict` does, of an autoregressive model.
 
         Args:
             y_hat: float32 `[h, w, M]`, multiples of 1/64.
@@ -101,182 +106,185 @@ class IntegerEvaluator:
         Returns:
             `Parameters` `[h, w, M]`.
         """
-        y = jnp.asarray(np.rint(np.asarray(y_hat, np.float64) * 64), jnp.int32)
-        shifts = self._networks.latent_shifts
-        arrays = self._context_arrays, self._thresholds
-        found = _context(self._context_plan, self._networks.channels, *arrays, shifts, y, jnp.asarray(side))
-        return jax.tree.map(np.asarray, found)
+        y = jnp.asarray(np.rint(np.asarray(y_hat, np.float64) * 2**MEAN_BITS), jnp.int32)
+        args = self._context_arrays, self._ends, self._latent_shifts, y, jnp.asarray(side)
+        return jax.tree.map(np.asarray, _context(self._context_plans, self._networks.channels, *args))
 
+    def parameters(
+        self,
+        side: np.ndarray,
+        y_hat: np.ndarray,
+        number_of_pass: int,
+        size: np.ndarray | None = None,
+        **numbers: int,
+    ) -> Parameters:
+        """Computes scales and means of the latents that a pass codes.
 
-class _Plan(NamedTuple):
-    """What a compiled layer depends on besides its arrays."""
+        Args:
+            side: as `hyper_synthesis` returns it, int32 `[h, w, X]`.
+            y_hat: float32 `[h, w, M]`, multiples of 1/64: what the passes before decoded, zero elsewhere.
+            number_of_pass: 0 for the first.
+            size: int32 `[2]`, how many rows and columns are the picture's or chunk's; None for all.
+            numbers: number of the setting, see the class.
 
-    form: str
-    parts: tuple[tuple[int, int], ...]
-    factor: int
-    activation: str
-    output_range: tuple[int, int] | None
-    center: int
-    windows: tuple[tuple[tuple[int, int], tuple[int, int]], ...]
+        Returns:
+            `Parameters` `[h, w, M]`. With `phases` they are zeros where this pass codes nothing.
 
+        Raises:
+            ValueError: there is no such pass, or a number that is missing, unknown, or out of range.
+        """
+        if number_of_pass not in range(len(self._passes)):
+            raise ValueError(f"pass {number_of_pass} of {len(self._passes)}; expected 0 to {len(self._passes) - 1}")
+        plans, arrays = self._passes[number_of_pass]
+        phase = None if self._phases is None else (number_of_pass, self._phases)
+        args = arrays, self._ends, self._latent_shifts, side, y_hat, size, self._number(numbers)
+        return jax.tree.map(np.asarray, _pass(plans, self._networks.channels, phase, *args))
 
-def _plan(layer: IntegerLayer, form: str) -> _Plan:
-    parts = tuple((part.start, part.stop) for part in layer.input_parts(by_tap=form == "bfloat16"))
-    # An int8 holds inputs less this.
-    center = layer.input_range[1] - 127
-    return _Plan(form, parts, layer.factor, layer.activation, layer.output_range, center, _windows(layer))
-
-
-def _windows(layer: IntegerLayer) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
-    """Rows and columns of the kernel that each phase of the outputs uses; one pair if all use the same."""
-    phases = layer.factor**2
-    used = layer.kernel != 0
-    windows = tuple(_window(used[..., phase::phases].max((2, 3))) for phase in range(phases))
-    return windows[:1] if len(set(windows)) == 1 else windows
-
-
-def _window(used: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The least rectangle around the taps, and the middle one."""
-    middle = len(used) // 2
-    rows, columns = ([middle, *numbers] for numbers in np.nonzero(used))
-    return (int(min(rows)), int(max(rows)) + 1), (int(min(columns)), int(max(columns)) + 1)
-
-
-def _arrays(layer: IntegerLayer) -> dict[str, np.ndarray]:
-    names = ("kernel", "bias", "shift", "tap_bias")
-    return {name: getattr(layer, name) for name in names if getattr(layer, name) is not None}
+    def _number(self, numbers: Mapping[str, int]) -> np.ndarray | None:
+        """The setting's number as an array, or None where nothing depends on one."""
+        count = self._networks.count
+        if len(numbers) != (count is not None):
+            raise ValueError(
+                f"the numbers of settings are {dict(numbers)}; expected "
+                f"{'none' if count is None else f'one, 0 to {count - 1}'}"
+            )
+        if count is None:
+            return None
+        (number,) = numbers.values()
+        if number not in range(count):
+            raise ValueError(f"the number of the setting is {number}; expected 0 to {count - 1}")
+        return np.asarray(number, np.int32)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _hyper_synthesis(
-    plan: tuple[_Plan, ...],
+    plans: tuple[forms.Plan, ...],
     channels: int | None,
     arrays: Sequence[dict[str, jax.Array]],
-    thresholds: jax.Array,
+    ends: dict[str, jax.Array],
     x: jax.Array,
     size: jax.Array | None,
+    number: jax.Array | None,
 ) -> Any:
     """Parameters of `channels` latents, or if None the outputs as they are."""
     cells = x.shape[0], x.shape[1]
-    for layer, of_layer in zip(plan, arrays, strict=True):
+    for plan, of_layer in zip(plans, arrays, strict=True):
         exists = None if size is None else inside(jnp.ones((*x.shape[:2], 1), jnp.int32), cells, size)
-        x = _finish(layer, of_layer, _sums(layer, of_layer, x, exists))
-    return x if channels is None else _parameters(channels, x, thresholds)
+        x = forms.run(plan, of_layer, x, exists=exists, number=number)
+    return x if channels is None else _parameters(x, channels, ends, number)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _context(
-    plan: tuple[_Plan, ...],
+    plans: tuple[forms.Plan, ...],
     channels: int,
     arrays: Sequence[dict[str, jax.Array]],
-    thresholds: jax.Array,
+    ends: dict[str, jax.Array],
     latent_shifts: jax.Array,
     y: jax.Array,
     side: jax.Array,
 ) -> Parameters:
-    x = jnp.clip(_shift(y, latent_shifts), *SYMBOL_RANGE)
-    for i, (layer, of_layer) in enumerate(zip(plan, arrays, strict=True)):
-        sums = _sums(layer, of_layer, x)
-        x = _finish(layer, of_layer, side + sums if i == 0 else sums)
-    return _parameters(channels, x, thresholds)
+    x = jnp.clip(forms.shift(y, latent_shifts), *SYMBOL_RANGE)
+    for i, (plan, of_layer) in enumerate(zip(plans, arrays, strict=True)):
+        x = forms.run(plan, of_layer, x, added=None if i else side)
+    return _parameters(x, channels, ends, None)
 
 
-def _parameters(channels: int, outputs: jax.Array, thresholds: jax.Array) -> Parameters:
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _pass(
+    plans: tuple[forms.Plan, ...],
+    channels: int,
+    phase: tuple[int, int] | None,
+    arrays: Sequence[dict[str, jax.Array]],
+    ends: dict[str, jax.Array],
+    latent_shifts: jax.Array,
+    side: jax.Array,
+    y_hat: jax.Array,
+    size: jax.Array | None,
+    number: jax.Array | None,
+) -> Parameters:
+    """Parameters of `channels` latents; `phase` is the number of the phase and how many there are, or None for all."""
+    x = _seen_latents(y_hat, latent_shifts, ends, number)
+    cells = x.shape[0], x.shape[1]
+    exists = None if size is None else inside(jnp.ones((*cells, 1), jnp.int32), cells, size)
+    *hidden, last = zip(plans, arrays, strict=True)
+    for i, (plan, of_layer) in enumerate(hidden):
+        x = forms.run(plan, of_layer, x, exists=exists, number=number, added=None if i else side)
+    if phase is None or last[1]["kernel"].shape[0] > 1:
+        return _parameters(forms.run(*last, x, exists=exists, number=number), channels, ends, number)
+    return _phase_parameters(x, *last, channels, phase, ends, number)
+
+
+def _seen_latents(
+    y_hat: jax.Array, latent_shifts: jax.Array, ends: dict[str, jax.Array], number: jax.Array | None
+) -> jax.Array:
+    """Latents as the first layer of a pass sees them, int32 `[h, w, M]`."""
+    limit = LATENT_LIMIT / 2**MEAN_BITS
+    y = jnp.rint(jnp.clip(y_hat, -limit, limit) * 2**MEAN_BITS).astype(jnp.int32)
+    if "latent_multipliers" in ends:
+        y = forms.multiply(y, ends["latent_multipliers"][number], latent_shifts)
+    else:
+        y = forms.shift(y, latent_shifts)
+    return jnp.clip(y, *SYMBOL_RANGE)
+
+
+def _phase_parameters(
+    x: jax.Array,
+    plan: forms.Plan,
+    arrays: dict[str, jax.Array],
+    channels: int,
+    phase: tuple[int, int],
+    ends: dict[str, jax.Array],
+    number: jax.Array | None,
+) -> Parameters:
+    """Parameters that a 1x1 layer gives at each position of a 2 x 2 cell for the group of channels coded there."""
+    height, width = x.shape[:2]
+    x = jnp.pad(x, ((0, height % 2), (0, width % 2), (0, 0)))
+    has_means = arrays["kernel"].shape[-1] > channels
+    cells = []
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        begin, end = phase_group(phase, (row, column), channels)
+        columns = np.r_[begin:end, channels + begin : channels + end] if has_means else np.r_[begin:end]
+        of_group = {name: array[..., columns] for name, array in arrays.items()}
+        ends_of_group = {name: a if name == "thresholds" else a[..., begin:end] for name, a in ends.items()}
+        outputs = forms.run(plan, of_group, x[row::2, column::2], number=number)
+        found = _parameters(outputs, end - begin, ends_of_group, number)
+        zeros = ((0, 0), (0, 0), (begin, channels - end))
+        cells.append(jax.tree.map(lambda a, zeros=zeros: jnp.pad(a, zeros), found))
+
+    def interleaved(*parts: jax.Array) -> jax.Array:
+        rows = [jnp.stack(pair, 2) for pair in (parts[:2], parts[2:])]
+        whole = jnp.stack(rows, 1)  # [h / 2, 2, w / 2, 2, M]
+        return whole.reshape(2 * whole.shape[0], 2 * whole.shape[2], channels)[:height, :width]
+
+    return jax.tree.map(interleaved, *cells)
+
+
+def phase_group(phase: tuple[int, int], position: tuple[int, int], channels: int) -> tuple[int, int]:
+    """The range of channels that a phase codes at a position of each 2 x 2 cell.
+
+    Args:
+        phase: its number, and how many there are: 2 or 4.
+        position: row and column in the cell, 0 or 1 each.
+        channels: how many there are; channel m belongs to group `m * phases // channels`.
+    """
+    number, phases = phase
+    row, column = position
+    place = (row + column) % 2 if phases == 2 else ((0, 2), (3, 1))[row][column]
+    group = (number - place) % phases
+    return -(-group * channels // phases), -(-(group + 1) * channels // phases)
+
+
+def _parameters(outputs: jax.Array, channels: int, ends: dict[str, jax.Array], number: jax.Array | None) -> Parameters:
     scales, means = outputs[..., :channels], outputs[..., channels:]
+    thresholds = ends["thresholds"]
+    if "scale_offsets" in ends:
+        scales = scales + ends["scale_offsets"][number]
+        means = jnp.clip(means, -FACTOR_LIMIT, FACTOR_LIMIT)
+        means = forms.multiply(means, ends["mean_multipliers"][number], ends["mean_shifts"])
 
     def count(i: int, indexes: jax.Array) -> jax.Array:
         return indexes + (scales > thresholds[i]).astype(jnp.uint8)
 
     indexes = lax.fori_loop(0, len(thresholds), count, jnp.zeros(scales.shape, jnp.uint8), unroll=True)
     return Parameters(indexes, jnp.clip(means, -MEAN_LIMIT, MEAN_LIMIT) if means.shape[-1] else None)
-
-
-def _finish(plan: _Plan, arrays: dict[str, jax.Array], sums: jax.Array) -> jax.Array:
-    """Outputs of a layer from its sums."""
-    if plan.activation == "leaky":
-        sums = jnp.where(sums < 0, (sums >> 7) + (sums >> 9) + (sums >> 12), sums)
-    x = _shift(sums, arrays["shift"])
-    if plan.output_range is not None:
-        x = jnp.clip(x, *plan.output_range)
-    return pixel_shuffle(x[None], plan.factor)[0] if plan.factor > 1 else x
-
-
-def _shift(x: jax.Array, by: jax.Array) -> jax.Array:
-    """Divides by a power of two, rounding half up; multiplies where `by` is negative."""
-    by = by.astype(jnp.int32)
-    right = jnp.maximum(by, 0)
-    return ((x << jnp.maximum(-by, 0)) + ((1 << right) >> 1)) >> right
-
-
-def _sums(plan: _Plan, arrays: dict[str, jax.Array], x: jax.Array, exists: jax.Array | None = None) -> jax.Array:
-    """The sums of a layer, int32 `[h, w, out]`, of inputs `[h, w, in]`; `exists` is 0 beyond their end."""
-    kernel = arrays["kernel"]
-    if exists is not None:
-        x = x * exists
-    if plan.form == "float32":
-        sums = _convolve(plan, x, kernel)
-    else:
-        products = _int8_products if plan.form == "int8" else _bfloat16_products
-        sums = _add_taps(products(plan, x, kernel))
-    if "tap_bias" in arrays:
-        taps = jnp.broadcast_to(arrays["tap_bias"], (*x.shape[:2], *arrays["tap_bias"].shape))
-        sums += _add_taps(taps if exists is None else taps * exists[..., None, None])
-    return sums + arrays["bias"]
-
-
-def _convolve(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolves for each group of outputs with the taps it has."""
-    margin, count = kernel.shape[0] // 2, len(plan.windows)
-    x, kernel = x[None].astype(jnp.float32), kernel.astype(jnp.float32)
-    groups = []
-    for group, (rows, columns) in enumerate(plan.windows):
-        used = kernel[slice(*rows), slice(*columns), :, group::count]
-        padding = [(margin - begin, end - 1 - margin) for begin, end in (rows, columns)]
-        sums = _add(
-            lax.conv_general_dilated(
-                x[..., begin:end],
-                used[:, :, begin:end],
-                (1, 1),
-                padding,
-                dimension_numbers=("NHWC", "HWIO", "NHWC"),
-                precision=lax.Precision.HIGHEST,
-            )[0].astype(jnp.int32)
-            for begin, end in plan.parts
-        )
-        groups.append(sums)
-    return jnp.stack(groups, -1).reshape(*x.shape[1:3], -1)
-
-
-def _int8_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """What each input adds by each tap, int32 `[h, w, k, k, out]`."""
-    products = lax.dot_general(
-        (x - plan.center).astype(jnp.int8), kernel, (((2,), (2,)), ((), ())), preferred_element_type=jnp.int32
-    )
-    return products + plan.center * kernel.astype(jnp.int32).sum(2)
-
-
-def _bfloat16_products(plan: _Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Likewise."""
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    return _add(
-        lax.dot_general(
-            x[..., begin:end], kernel[:, :, begin:end], (((2,), (2,)), ((), ())), preferred_element_type=jnp.float32
-        ).astype(jnp.int32)
-        for begin, end in plan.parts
-    )
-
-
-def _add(terms: Iterable[jax.Array]) -> jax.Array:
-    return functools.reduce(operator.add, terms)
-
-
-def _add_taps(products: jax.Array) -> jax.Array:
-    """Sums over taps, each shifted to the output that sees it; outside there is nothing."""
-    height, width, size = products.shape[:3]
-    margin = size // 2
-    padded = jnp.pad(products, ((margin, margin), (margin, margin), (0, 0), (0, 0), (0, 0)))
-    return _add(
-        padded[row : row + height, column : column + width, row, column]
-        for row in range(size)
-        for column in range(size)
-    )

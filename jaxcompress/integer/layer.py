@@ -2,7 +2,8 @@
 
 Weights are int8, one scale for each output; signals are integers of 8 bits; sums are int32 and never round, so the
 order of summation cannot matter. Between layers a sum is shifted right, by a number of its own for each output, and
-clamped. `docs/integer.md` writes out the arithmetic.
+clamped. A layer may add its own input (a residual connection), and its bias may depend on a setting, such as a
+rate, of which there is a whole number of values. `docs/integer.md` writes out the arithmetic.
 """
 
 import dataclasses
@@ -31,6 +32,12 @@ LARGEST_SIZE = 21
 LARGEST_FACTOR = 16
 """Of a shuffle."""
 
+LARGEST_SKIP = 22
+"""Largest left shift of an input that is added to its layer's sums."""
+
+ARRAYS = ("kernel", "bias", "shift", "tap_bias", "skip")
+"""Attributes of a layer that are arrays, some of which may be None."""
+
 SUM_LIMIT = 2**30
 """No sum of a network reaches it, so that a rounding term more stays in int32."""
 
@@ -43,12 +50,14 @@ class IntegerLayer:
 
     Attributes:
         kernel: int8 `[k, k, in, out]`, k odd.
-        bias: int32 `[out]`.
+        bias: int32 `[out]`, or `[count, out]` with a row for each value of a setting.
         shift: int8 `[out]`, how far sums are shifted right (left where negative).
         factor: sides grow by it, while channels become `out / factor ** 2`.
         activation: "relu", "leaky", or "none".
         tap_bias: int32 `[k, k, out]`, added where the tap lies inside the picture; or None. What the medians of z add.
         input_range: the least and the greatest input.
+        skip: int8 `[out]`, or None. The layer adds its own input, shifted left by this, to what its activation makes of
+            the sums.
 
     Raises:
         ValueError: arrays that do not fit each other, or sums that could overflow.
@@ -61,10 +70,11 @@ class IntegerLayer:
     activation: str = "none"
     tap_bias: np.ndarray | None = None
     input_range: tuple[int, int] = LEAKY_RANGE
+    skip: np.ndarray | None = None
 
     def __post_init__(self):
         """Takes copies that nobody can change, and checks them."""
-        for name in ("kernel", "bias", "shift", "tap_bias"):
+        for name in ARRAYS:
             if (array := getattr(self, name)) is not None:
                 array = np.array(array)
                 array.setflags(write=False)
@@ -73,16 +83,17 @@ class IntegerLayer:
 
     def _check(self) -> None:
         outputs = self.kernel.shape[-1]
+        rows = self.bias.shape[:1] if self.bias.ndim == 2 and len(self.bias) else ()
         expected = {
             "kernel": (np.int8, self.kernel.shape),
-            "bias": (np.int32, (outputs,)),
+            "bias": (np.int32, (*rows, outputs)),
             "shift": (np.int8, (outputs,)),
+            "tap_bias": (np.int32, (*self.kernel.shape[:2], outputs)),
+            "skip": (np.int8, (outputs,)),
         }
-        if self.tap_bias is not None:
-            expected["tap_bias"] = (np.int32, (*self.kernel.shape[:2], outputs))
         for name, (dtype, shape) in expected.items():
             array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
+            if array is not None and (array.dtype != dtype or array.shape != shape):
                 raise ValueError(f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {shape}")
         if self.kernel.ndim != 4 or self.kernel.shape[0] != self.kernel.shape[1] or self.kernel.shape[0] % 2 == 0:
             raise ValueError(f"kernel has shape {self.kernel.shape}; expected [k, k, in, out] with k odd")
@@ -96,6 +107,7 @@ class IntegerLayer:
             raise ValueError(f"{outputs} channels cannot be shuffled by a factor of {self.factor}")
         if self.activation not in ("relu", "leaky", "none"):
             raise ValueError(f"activation is {self.activation!r}; expected 'relu', 'leaky' or 'none'")
+        self._check_skip()
         shift = self.shift.astype(np.int64)
         if shift.min(initial=0) < -16 or shift.max(initial=0) > 30:
             raise ValueError(f"shifts go from {shift.min()} to {shift.max()}; expected -16 to 30")
@@ -103,17 +115,36 @@ class IntegerLayer:
         if largest.max(initial=0) >= SUM_LIMIT:
             raise ValueError(f"sums could reach {largest.max()}, where {SUM_LIMIT} is too much for int32")
 
+    def _check_skip(self) -> None:
+        if self.skip is None:
+            return
+        inputs, outputs = self.kernel.shape[2:]
+        if inputs != outputs or self.factor != 1 or self.activation == "none":
+            raise ValueError(
+                f"a layer of {inputs} inputs, {outputs} outputs, a shuffle by {self.factor} and the activation "
+                f"{self.activation!r} adds its own input; expected equal numbers, no shuffle and an activation"
+            )
+        if self.skip.min() < 0 or self.skip.max() > LARGEST_SKIP:
+            raise ValueError(f"skip goes from {self.skip.min()} to {self.skip.max()}; expected 0 to {LARGEST_SKIP}")
+
     def bound(self) -> np.ndarray:
         """int64 `[out]`: no sum of this output is larger, whatever the inputs."""
-        constant = np.abs(self.bias.astype(np.int64))
+        constant = np.abs(self.bias.astype(np.int64).reshape(-1, self.bias.shape[-1])).max(0)
         if self.tap_bias is not None:
             constant = constant + np.abs(self.tap_bias.astype(np.int64)).sum((0, 1))
+        if self.skip is not None:
+            constant = constant + (self.largest_input << self.skip.astype(np.int64))
         return self.largest_input * np.abs(self.kernel.astype(np.int64)).sum((0, 1, 2)) + constant
 
     def output_bound(self) -> np.ndarray:
         """int64 `[out]`: likewise of what is shifted and not clamped."""
         shift = self.shift.astype(np.int64)
         return ((self.bound() << np.maximum(-shift, 0)) >> np.maximum(shift, 0)) + 1
+
+    @property
+    def count(self) -> int | None:
+        """Number of values of the setting that the bias depends on; None if it depends on none."""
+        return len(self.bias) if self.bias.ndim == 2 else None
 
     @property
     def outputs(self) -> int:

@@ -1,6 +1,6 @@
 """Entropy-parameter networks as chains of real-valued convolutions of stride 1: what `quantize_entropy` starts from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,8 @@ from jax import lax
 
 from jaxcompress.integer.layer import LARGEST_SIZE
 from jaxcompress.layers import Conv, ConvTranspose, MaskedConv, Sequential, SubPixelConv, leaky_relu
-from jaxcompress.models import CompressionModel, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior
+from jaxcompress.models import CompressionModel
+from jaxcompress.models.layout import is_plain
 from jaxcompress.ops import pixel_shuffle
 
 # What a model computes besides its networks.
@@ -26,23 +27,31 @@ class LinearLayer(NamedTuple):
 
     Attributes:
         kernel: float64 `[k, k, in, out]`.
-        bias: float64 `[out]`.
+        bias: float64 `[out]`, or `[count, out]` with a row for each value of a setting.
         factor: sides grow by it, while channels become `out / factor ** 2`.
         activation: "relu", "leaky", or "none".
+        skip: whether the layer adds its own input to what the activation gives.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     factor: int = 1
     activation: str = "none"
+    skip: bool = False
 
-    def sums(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, number: int | None = None, added: jax.Array | float = 0) -> jax.Array:
+        """The layer of `[N, h, w, in]`, at a number of the setting, with something `added` to its sums."""
+        outputs = self.finish(self.sums(x, number) + added)
+        return outputs + x if self.skip else outputs
+
+    def sums(self, x: jax.Array, number: int | None = None) -> jax.Array:
         """The convolution alone, of `[N, h, w, in]`."""
         margin = self.kernel.shape[0] // 2
         kernel = jnp.asarray(self.kernel, jnp.float32)
         padding = ((margin, margin), (margin, margin))
         y = lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        return y + jnp.asarray(self.bias, jnp.float32)
+        bias = self.bias if self.bias.ndim == 1 else self.bias[number]
+        return y + jnp.asarray(bias, jnp.float32)
 
     def finish(self, sums: jax.Array) -> jax.Array:
         """What becomes of the sums."""
@@ -51,17 +60,53 @@ class LinearLayer(NamedTuple):
         return activations[self.activation](x)
 
 
+class LinearSettings(NamedTuple):
+    """What depends on a setting besides biases: float64 `[count, M]` each, a row for each of its values.
+
+    Attributes:
+        latent_gains: factors of the latents that a pass sees; None for a prior in one pass.
+        mean_gains: factors of the outputs for means.
+        scale_offsets: added to the outputs for scales.
+    """
+
+    latent_gains: np.ndarray | None
+    mean_gains: np.ndarray
+    scale_offsets: np.ndarray
+
+
 class LinearNetworks(NamedTuple):
     """The networks of a model.
 
     Attributes:
-        hyper_synthesis: from z_hat to outputs, or to the sums that the context adds to.
+        hyper_synthesis: from z_hat to outputs, or to the sums that the context or the passes add to.
         context: of an autoregressive model: the context and the first 1x1 layer in one, whose bias the last of h_s has;
             then the other 1x1 layers.
+        passes: of a prior in several passes: for each the layer that sees latents, then others.
+        selections: of such a prior: from a shape `(h, w, M)` to what each pass codes, masks of that shape.
+        settings: what depends on a setting, or None.
+        log_scales: whether the outputs for scales are their natural logarithms.
     """
 
     hyper_synthesis: list[LinearLayer]
     context: list[LinearLayer]
+    passes: Sequence[list[LinearLayer]] = ()
+    selections: Callable[[tuple[int, int, int]], Sequence[np.ndarray]] = lambda shape: ()
+    settings: LinearSettings | None = None
+    log_scales: bool = False
+
+    def seen(self, y_hat: jax.Array, number: int | None) -> jax.Array:
+        """Latents as the first layer of a pass sees them."""
+        if self.settings is None or self.settings.latent_gains is None:
+            return y_hat
+        return y_hat * jnp.asarray(self.settings.latent_gains[number], jnp.float32)
+
+    def end(self, outputs: jax.Array, number: int | None) -> tuple[jax.Array, jax.Array]:
+        """Outputs for scales, offset, and means, `[N, h, w, M]` each; of networks that have means."""
+        scales, means = jnp.split(outputs, 2, -1)
+        if self.settings is None:
+            return scales, means
+        offsets, gains = self.settings.scale_offsets[number], self.settings.mean_gains[number]
+        return scales + jnp.asarray(offsets, jnp.float32), means * jnp.asarray(gains, jnp.float32)
 
 
 def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> LinearNetworks:
@@ -73,14 +118,15 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     Raises:
         UnsupportedNetworkError: the networks are not chains of convolutions with ReLU or leaky ReLU between them.
     """
-    if not isinstance(model, ScaleHyperprior):
+    if not model.layout.decides_by_networks:
         raise UnsupportedNetworkError(f"{type(model).__name__} has no hyperprior, so no networks that choose tables")
-    if changed := [name for name in _METHODS if not _is_known(model, name)]:
+    if changed := [name for name in _METHODS if hasattr(model, name) and not is_plain(model, name)]:
         raise UnsupportedNetworkError(f"{type(model).__name__} has its own {', '.join(changed)}")
-    bound = model.bind({"params": params})
+    bound: Any = model.bind({"params": params})
     layers = _chain(bound.h_s, params["h_s"])
-    if not isinstance(model, JointAutoregressive):
-        if layers[-1].activation != "none" and isinstance(model, MeanScaleHyperprior):
+    if model.layout.last.prior.in_one_pass:
+        outputs = layers[-1].kernel.shape[-1] // layers[-1].factor ** 2
+        if layers[-1].activation != "none" and outputs != model.layout.last.channels:
             raise UnsupportedNetworkError("h_s ends in an activation, which means would have to go through")
         # Thresholds are positive, so a ReLU at the end changes no index.
         return LinearNetworks([*layers[:-1], layers[-1]._replace(activation="none")], [])
@@ -102,12 +148,6 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
     side = LinearLayer(last.kernel @ of_side, bias)
     joined = LinearLayer((context.kernel * mask) @ of_context, np.zeros_like(bias), activation=first.activation)
     return LinearNetworks([*hidden, side], [joined, *others])
-
-
-def _is_known(model: CompressionModel, method: str) -> bool:
-    """Whether the model has not overridden a method of our own models."""
-    kinds = (ScaleHyperprior, MeanScaleHyperprior, JointAutoregressive)
-    return getattr(type(model), method, None) in [getattr(kind, method, None) for kind in kinds]
 
 
 def _chain(network: Callable, params: Mapping[str, Any]) -> list[LinearLayer]:

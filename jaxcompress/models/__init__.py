@@ -5,6 +5,8 @@ from jaxcompress.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
 from jaxcompress.models.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.models.joint_autoregressive import JointAutoregressive
+from jaxcompress.models.layout import Latent, Layout, Network, Setting, runs, sees
+from jaxcompress.models.light import Light
 from jaxcompress.models.registry import ARCHITECTURES, create, sizes
 
 __all__ = [
@@ -15,9 +17,16 @@ __all__ = [
     "FactorizedPrior",
     "FactorizedPriorReLU",
     "JointAutoregressive",
+    "Latent",
+    "Layout",
+    "Light",
     "MeanScaleHyperprior",
+    "Network",
     "Output",
     "ScaleHyperprior",
+    "Setting",
     "create",
+    "runs",
+    "sees",
     "sizes",
 ]

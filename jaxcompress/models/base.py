@@ -1,4 +1,4 @@
-"""What all models share: their output, their sizes, and the stages a codec calls by name.
+"""What all models share: their layout and output, and the stages a codec calls by name.
 
 A model is a Flax module whose stages are methods: `model.apply(variables, x, method="analysis")` runs g_a alone.
 Signals carry the names of the papers: x the picture, y its latent, z the hyper-latent, `_hat` for what the decoder
@@ -7,12 +7,15 @@ knows; g_a, g_s, h_a, h_s are the analysis and synthesis transforms and their hy
 To try another transform, subclass a model and override the `make_` method that builds it:
 
     class MyCodec(MeanScaleHyperprior):
+        @sees(3)                            # cells that an output depends on; without it, it runs on whole pictures
         def make_g_a(self):
             return MyTransform(self.m)      # [N, H, W, 3] -> [N, H / 16, W / 16, M]
+
+To try another prior, override `make_prior`, see `jaxcompress.priors`.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import flax
 import jax
@@ -21,6 +24,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxcompress import ops
+from jaxcompress.models.layout import Layout, sees
 
 
 @flax.struct.dataclass
@@ -54,20 +58,23 @@ class CompressionModel(nn.Module):
     training_quantizer: Callable[..., jax.Array] = ops.add_uniform_noise
     compute_dtype: Any = jnp.float32
 
-    stride: ClassVar[int] = 16
-    """What the sides of a picture must divide by."""
+    @property
+    def layout(self) -> Layout:
+        """What the model is: latents, networks, settings."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is: layout")
 
-    has_hyperprior: ClassVar[bool] = False
-    """Whether there is a z."""
+    @property
+    def stride(self) -> int:
+        """What the sides of a picture must divide by."""
+        return self.layout.stride
 
-    is_autoregressive: ClassVar[bool] = False
-    """Whether the parameters of a latent depend on latents decoded before it."""
-
-    def analysis(self, x: jax.Array) -> jax.Array:
+    @sees(0)
+    def analysis(self, x: jax.Array, **settings: jax.Array) -> jax.Array:
         """Picture x, `[N, H, W, 3]` in [0, 1], to latent y, `[N, H / 16, W / 16, M]`: g_a."""
         return self._apply(self.g_a, x)
 
-    def synthesis(self, y_hat: jax.Array) -> jax.Array:
+    @sees(0)
+    def synthesis(self, y_hat: jax.Array, **settings: jax.Array) -> jax.Array:
         """Quantized latent `y_hat`, `[N, h, w, M]`, to the reconstruction `[N, 16 h, 16 w, 3]`, not clamped: g_s."""
         return self._apply(self.g_s, y_hat)
 
@@ -79,13 +86,48 @@ class CompressionModel(nn.Module):
         """The loss of the factorized prior's quantiles, see `entropy.bottleneck_aux_loss`."""
         return self.entropy_bottleneck.aux_loss()
 
+    def __call__(
+        self, x: jax.Array, *, training: bool = False, as_coded: bool = False, **settings: jax.Array
+    ) -> Output:
+        """Codes a batch in theory: reconstruction and likelihoods, no bitstream.
+
+        Args:
+            x: pictures `[N, H, W, 3]` in [0, 1], sides a multiple of `stride`.
+            training: perturb the latents (needs the rng "noise") instead of rounding them.
+            as_coded: return exactly what the codec would decode, clamped to [0, 1]; with a raster prior the same but
+                for the last bits, since the codec's sums run in another order.
+            settings: the model's knobs, see `Setting`; float32 `[N]` each, by default those of the layout.
+
+        Returns:
+            See `Output`; likelihoods by latent.
+
+        Raises:
+            ValueError: `x` has another shape, or both modes were asked for.
+        """
+        self.check_call(x, training=training, as_coded=as_coded)
+        layout = self.layout
+
+        def quantized(latent: Any, values: jax.Array, known: Any) -> tuple[jax.Array, jax.Array]:
+            if as_coded:
+                return latent.prior.as_coded(self, values, known, **settings)
+            return latent.prior.forward(self, values, known, training=training, **settings)
+
+        y, known, likelihoods = self.analysis(x, **settings), None, {}
+        if layout.side:
+            z_hat, rated = quantized(layout.side, self.hyper_analysis(y, **settings), None)
+            likelihoods[layout.side.name] = rated
+            known = self.hyper_synthesis(z_hat, **settings)
+        y_hat, likelihoods[layout.last.name] = quantized(layout.last, y, known)
+        x_hat = self.synthesis(y_hat, **settings)
+        return Output(jnp.clip(x_hat, 0, 1) if as_coded else x_hat, y_hat, likelihoods)
+
     def check_call(self, x: jax.Array | np.ndarray, *, training: bool, as_coded: bool) -> None:
         """Checks what the model is called with.
 
         Args:
             x: pictures `[N, H, W, 3]`.
             training: see `__call__` of the models.
-            as_coded: likewise.
+            as_coded: see there.
 
         Raises:
             ValueError: modes that exclude each other, or a batch whose shape the strides would change.

@@ -1,7 +1,6 @@
 """Hyperpriors: side information z carries the scales, or means and scales, of every latent."""
 
 import functools
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,33 +8,60 @@ import jax.numpy as jnp
 from jaxcompress.entropy import EntropyBottleneck, GaussianConditional
 from jaxcompress.layers import Conv, ConvTranspose, Sequential, leaky_relu
 from jaxcompress.models import transforms
-from jaxcompress.models.base import CompressionModel, Output
+from jaxcompress.models.base import CompressionModel
+from jaxcompress.models.layout import Latent, Layout, Network, reach_of, runs, sees
+from jaxcompress.priors import Factorized, Hyperprior, Prior
 
 
 class ScaleHyperprior(CompressionModel):
     """bmshj2018-hyperprior, scales only; Ballé et al. 2018; CompressAI `ScaleHyperprior`."""
 
-    stride: ClassVar[int] = 64
-    has_hyperprior: ClassVar[bool] = True
+    @property
+    def layout(self) -> Layout:
+        """Two latents: z carries what the prior of y needs."""
+        h_s = reach_of(self, "setup", "make_h_s", "hyper_synthesis", *self._of_one_pass)
+        return Layout(
+            (Latent("z", 64, self.n, Factorized()), Latent("y", 16, self.m, self.make_prior())),
+            (
+                Network("g_a", "analysis", "x", "y", reach=reach_of(self, "setup", "make_g_a", "analysis")),
+                Network("h_a", "hyper_analysis", "y", "z", reach=reach_of(self, "setup", "make_h_a", "hyper_analysis")),
+                Network("h_s", "hyper_synthesis", "z", "hyper", decides_bits=True, reach=h_s),
+                Network("g_s", "synthesis", "y", "x", reach=reach_of(self, "setup", "make_g_s", "synthesis")),
+            ),
+        )
 
+    @property
+    def _of_one_pass(self) -> tuple[str, ...]:
+        """Methods that run on the output of h_s, window by window with it."""
+        return ("gaussian_parameters",) if self.make_prior().in_one_pass else ()
+
+    def make_prior(self) -> Prior:
+        """How y is coded."""
+        return Hyperprior()
+
+    @sees(2)
     def make_g_a(self) -> Sequential:
         """The analysis transform, `[N, H, W, 3]` to `[N, H / 16, W / 16, M]`."""
         return transforms.analysis(self.n, self.m)
 
+    @sees(2)
     def make_g_s(self) -> Sequential:
         """The synthesis transform, `[N, h, w, M]` to `[N, 16 h, 16 w, 3]`."""
         return transforms.synthesis(self.n)
 
+    @sees(2)
     def make_h_a(self) -> Sequential:
         """The hyper-analysis transform, `[N, h, w, M]` to `[N, h / 4, w / 4, N]`."""
         return transforms.hyper_analysis(self.n, activation=jax.nn.relu)
 
+    @sees(2)
     def make_h_s(self) -> Sequential:
         """The hyper-synthesis transform, `[N, h / 4, w / 4, N]` to what `gaussian_parameters` reads."""
         conv = functools.partial(ConvTranspose, self.n)
         last = functools.partial(Conv, self.m, kernel_size=3, stride=1)
         return Sequential((conv, jax.nn.relu, conv, jax.nn.relu, last, jax.nn.relu))
 
+    @sees(0)
     def setup(self):
         """Declares the parts."""
         self.g_a, self.g_s = self.make_g_a(), self.make_g_s()
@@ -43,49 +69,33 @@ class ScaleHyperprior(CompressionModel):
         self.entropy_bottleneck = EntropyBottleneck(self.n, training_quantizer=self.training_quantizer)
         self.gaussian_conditional = GaussianConditional(training_quantizer=self.training_quantizer)
 
-    def hyper_analysis(self, y: jax.Array) -> jax.Array:
+    @sees(0)
+    def hyper_analysis(self, y: jax.Array, **settings: jax.Array) -> jax.Array:
         """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of `|y|`."""
         return self._apply(self.h_a, jnp.abs(y))
 
-    def hyper_synthesis(self, z_hat: jax.Array) -> jax.Array:
+    @sees(0)
+    @runs("h_s")
+    def hyper_synthesis(self, z_hat: jax.Array, **settings: jax.Array) -> jax.Array:
         """Hyper-latent `z_hat`, `[N, h / 4, w / 4, N]`, to the side information of y, `[N, h, w, ...]`: h_s."""
         return self._apply(self.h_s, z_hat)
 
-    def gaussian_parameters(self, hyper: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    @sees(0)
+    @runs()
+    def gaussian_parameters(self, hyper: jax.Array, **settings: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """Scales and means (None: zero) of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`."""
         return hyper, None
-
-    def __call__(self, x: jax.Array, *, training: bool = False, as_coded: bool = False) -> Output:
-        """Codes a batch in theory: reconstruction and likelihoods, no bitstream.
-
-        Args:
-            x: pictures `[N, H, W, 3]` in [0, 1], sides a multiple of 64.
-            training: perturb the latents (needs the rng "noise") instead of rounding them.
-            as_coded: return exactly what the codec would decode, clamped to [0, 1].
-
-        Returns:
-            See `Output`; likelihoods "y" and "z".
-
-        Raises:
-            ValueError: `x` has another shape, or both modes were asked for.
-        """
-        self.check_call(x, training=training, as_coded=as_coded)
-        y = self.analysis(x)
-        z_hat, z_likelihood = self.entropy_bottleneck(self.hyper_analysis(y), training=training)
-        scales, means = self.gaussian_parameters(self.hyper_synthesis(z_hat))
-        y_hat, y_likelihood = self.gaussian_conditional(y, scales, means, training=training)
-        x_hat = self.synthesis(y_hat)
-        likelihoods = {"y": y_likelihood, "z": z_likelihood}
-        return Output(jnp.clip(x_hat, 0, 1) if as_coded else x_hat, y_hat, likelihoods)
 
 
 class MeanScaleHyperprior(ScaleHyperprior):
     """mbt2018-mean, means and scales; Minnen et al. 2018; CompressAI `MeanScaleHyperprior`."""
 
+    @sees(2)
     def make_h_a(self) -> Sequential:
         """The hyper-analysis transform, `[N, h, w, M]` to `[N, h / 4, w / 4, N]`."""
         return transforms.hyper_analysis(self.n, activation=leaky_relu)
 
+    @sees(2)
     def make_h_s(self) -> Sequential:
         """The hyper-synthesis transform, `[N, h / 4, w / 4, N]` to `[N, h, w, 2 M]`: scales, then means."""
         return Sequential(
@@ -98,11 +108,14 @@ class MeanScaleHyperprior(ScaleHyperprior):
             )
         )
 
-    def hyper_analysis(self, y: jax.Array) -> jax.Array:
+    @sees(0)
+    def hyper_analysis(self, y: jax.Array, **settings: jax.Array) -> jax.Array:
         """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of y."""
         return self._apply(self.h_a, y)
 
-    def gaussian_parameters(self, hyper: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    @sees(0)
+    @runs()
+    def gaussian_parameters(self, hyper: jax.Array, **settings: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """Scales and means of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`."""
         scales, means = jnp.split(hyper, 2, axis=-1)
         return scales, means

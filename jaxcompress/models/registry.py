@@ -6,6 +6,7 @@ from jaxcompress.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
 from jaxcompress.models.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.models.joint_autoregressive import JointAutoregressive
+from jaxcompress.models.light import Light
 
 ARCHITECTURES: dict[str, type[CompressionModel]] = {
     "bmshj2018-factorized": FactorizedPrior,
@@ -15,6 +16,7 @@ ARCHITECTURES: dict[str, type[CompressionModel]] = {
     "mbt2018": JointAutoregressive,
     "cheng2020-anchor": Cheng2020Anchor,
     "cheng2020-attn": Cheng2020Attention,
+    "light": Light,
 }
 """Model classes by architecture name."""
 
@@ -33,6 +35,8 @@ def sizes(architecture: str, quality: int) -> tuple[int, int]:
         ValueError: there is no such architecture or quality.
     """
     by_quality = TABLE[_known(architecture)].sizes
+    if not by_quality:
+        raise ValueError(f"{architecture} is one model for all qualities; leave out quality={quality!r}")
     if quality not in range(1, len(by_quality) + 1):
         raise ValueError(f"{architecture} has no quality {quality!r}; expected 1 to {len(by_quality)}")
     size = by_quality[quality - 1]
@@ -48,7 +52,8 @@ def create(
         architecture: one of `ARCHITECTURES`.
         quality: published quality, from 1; or else:
         n: width of the transforms, and
-        m: latent channels (cheng2020: equal to n, and may be left out).
+        m: latent channels (cheng2020: equal to n, and may be left out). An architecture with one model for all
+            qualities ("light") needs neither.
 
     Returns:
         The Flax module; `model.init(key, x)` makes its parameters.
@@ -59,11 +64,13 @@ def create(
     Example:
         model = create("mbt2018-mean", quality=3)
     """
-    model = ARCHITECTURES[_known(architecture)]
+    model, only = ARCHITECTURES[_known(architecture)], TABLE[architecture].only_size
     if quality is not None:
         if n is not None or m is not None:
             raise ValueError(f"quality={quality} already decides n and m (given n={n}, m={m}); pass one or the other")
         n, m = sizes(architecture, quality)
+    if only and n is None and m is None:
+        n, m = only.n, only.m
     square = issubclass(model, Cheng2020Anchor)
     if square and m is None:
         m = n

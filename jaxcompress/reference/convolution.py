@@ -8,7 +8,7 @@ def convolve(x: np.ndarray, kernel: np.ndarray, tap_bias: np.ndarray | None = No
 
     Args:
         x: `[H, W, in]`.
-        kernel: `[k, k, in, out]`, k odd; its centre lies on the output.
+        kernel: `[k, k, in, out]`; tap `(k // 2, k // 2)` lies on the output.
         tap_bias: `[k, k, out]`, added where the tap lies inside the picture.
 
     Returns:

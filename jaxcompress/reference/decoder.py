@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxcompress.reference.container import File, read_file
 from jaxcompress.reference.latents import decode_strings
+from jaxcompress.reference.light import run_light_synthesis
 from jaxcompress.reference.synthesis import run_synthesis
 from jaxcompress.reference.weights import arrays_below, bits_fingerprint, read_weights, synthesis_fingerprint
 
@@ -45,6 +46,9 @@ def decode(data: bytes, weights: str | Path | Mapping[str, np.ndarray]) -> np.nd
     file, arrays = read_file(data), read_weights(weights)
     _expect_fingerprint("synthesis", file.synthesis_fingerprint, synthesis_fingerprint(arrays))
     y_hat = decode_latents(data, arrays)
+    if file.name == "light":
+        rate = file.architecture.settings["rate"].value(file.settings["rate"])
+        return _to_picture(file, run_light_synthesis(arrays_below(arrays, "params/"), y_hat, rate))
     return _to_picture(file, run_synthesis(file.name, arrays_below(arrays, "params/g_s/"), y_hat))
 
 

@@ -33,13 +33,19 @@ def decode_strings(file: File, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     z, *strings = file.strings
     networks = Networks(arrays_below(arrays, "integer/"))
     height, width = (side // HYPER_STRIDE for side in file.latent_shape)
-    hyper = networks.run_hyper_synthesis(_decode_channels(z, (height, width), read_rows(arrays, "entropy_bottleneck")))
+    symbols = _decode_channels(z, (height, width), read_rows(arrays, file.architecture.z_tables))
+    number = next(iter(file.settings.values()), 0)
+    hyper = networks.run_hyper_synthesis(symbols, number)
     rows = read_rows(arrays, "gaussian_conditional")
-    decode_chunk = _decode_with_context if file.architecture.is_autoregressive else _decode_gaussian
 
     y_hat = _empty_latents(file, networks.channels)
     for string, chunk in zip(strings, file.chunks, strict=True):
-        symbols, means = decode_chunk(string, hyper[chunk], networks, rows, file.symbol_order)
+        if file.architecture.prior == "hyperprior":
+            symbols, means = _decode_gaussian(string, hyper[chunk], networks, rows, number)
+        elif file.architecture.prior == "raster":
+            symbols, means = _decode_with_context(string, hyper[chunk], networks, rows, file.symbol_order)
+        else:
+            symbols, means = _decode_in_passes(string, hyper[chunk], networks, rows, number)
         y_hat[chunk] = symbols.astype(np.float32) + (means / 64).astype(np.float32)
     return y_hat
 
@@ -68,10 +74,10 @@ def _decode_channels(string: String, shape: tuple[int, int], rows: list[Row]) ->
 
 
 def _decode_gaussian(
-    string: String, hyper: np.ndarray, networks: Networks, rows: list[Row], _: int
+    string: String, hyper: np.ndarray, networks: Networks, rows: list[Row], number: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Symbols and means in 64ths `[h, w, M]` of a chunk whose tables follow from z alone."""
-    indexes, means = networks.indexes_and_means(hyper)
+    indexes, means = networks.indexes_and_means(hyper, number)
     parameters = indexes.astype(np.uint8).tobytes() + (b"" if means is None else means.astype("<i4").tobytes())
     _check_crc(string, parameters)
     height, width, channels = indexes.shape
@@ -83,7 +89,7 @@ def _decode_gaussian(
 def _decode_with_context(
     string: String, side: np.ndarray, networks: Networks, rows: list[Row], order: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same, where tables and means follow from z and from the latents before."""
+    """The same, where tables and means follow from z and from the positions before."""
     _check_crc(string, side.astype("<i4").tobytes())
     decoder = RansDecoder(string.data)
     height, width = side.shape[:2]
@@ -100,6 +106,34 @@ def _decode_with_context(
         seen[row + size // 2, column + size // 2] = networks.shift_latents(latents)
     decoder.finish()
     return symbols, means
+
+
+def _decode_in_passes(
+    string: String, side: np.ndarray, networks: Networks, rows: list[Row], number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same, where tables and means follow from z and from the passes before, at a number of the setting."""
+    _check_crc(string, side.astype("<i4").tobytes())
+    decoder = RansDecoder(string.data)
+    symbols = np.zeros((*side.shape[:2], networks.channels), np.int64)
+    means = np.zeros_like(symbols)
+    order = _passes(symbols.shape, len(networks.passes))
+    for count in range(len(networks.passes)):
+        outputs = networks.run_pass(count, 64 * symbols + means, side, number)
+        indexes, found = networks.indexes_and_means(outputs, number)
+        for channel, row, column in np.argwhere(order.transpose(2, 0, 1) == count):
+            place = row, column, channel
+            symbols[place] = decoder.symbol(rows[indexes[place]])
+            means[place] = 0 if found is None else found[place]
+    decoder.finish()
+    return symbols, means
+
+
+def _passes(shape: tuple[int, ...], count: int) -> np.ndarray:
+    """The pass of each latent `[h, w, C]`: channels have as many parts, and positions of 2x2 cells as many classes."""
+    height, width, channels = shape
+    rows, columns = np.mgrid[:height, :width] % 2
+    classes = np.array({2: [[0, 1], [1, 0]], 4: [[0, 2], [3, 1]]}[count])[rows, columns]
+    return (classes[..., None] + np.arange(channels) * count // channels) % count
 
 
 def _positions(height: int, width: int, size: int, order: int) -> list[tuple[int, int]]:

@@ -32,8 +32,8 @@ def bits_fingerprint(arrays: Mapping[str, np.ndarray], entropy_mode: int) -> str
 
 
 def synthesis_fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
-    """Of g_s."""
-    return _fingerprint(arrays, ("params/g_s/",))
+    """Of g_s and the gains, which only the light model has."""
+    return _fingerprint(arrays, ("params/g_s/", "params/gain/"))
 
 
 def _fingerprint(arrays: Mapping[str, np.ndarray], prefixes: tuple[str, ...]) -> str:

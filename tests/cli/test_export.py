@@ -10,6 +10,7 @@ import pytest
 from jaxcompress import export
 from jaxcompress.cli import export as command
 from jaxcompress.cli import main
+from jaxcompress.models import create
 
 
 @pytest.fixture
@@ -66,7 +67,8 @@ def test_unknown_choices_are_told(folder, capsys, option):
 
 def test_the_command_offers_what_there_is():
     assert command.FORMATS == export.FORMATS
-    assert command.STAGES == export.STAGES
+    networks = create("mbt2018-mean", n=2, m=2).layout.networks
+    assert tuple(network.name for network in networks) == command.STAGES
 
 
 @pytest.mark.slow

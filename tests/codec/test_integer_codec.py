@@ -10,16 +10,17 @@ import safetensors
 import safetensors.numpy
 
 from jaxcompress import Codec, load, metrics
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
 from jaxcompress.codec.coded_string import EntropyMode, SymbolOrder
-from jaxcompress.codec.parameters import IntegerHyperprior
+from jaxcompress.codec.side_information import IntegerSideInformation
 from jaxcompress.integer import IntegerEvaluator
-from jaxcompress.models import ARCHITECTURES
+from jaxcompress.priors import Raster
 
 # Whose transforms take long to compile; what they are does not matter here.
 SLOW = ("cheng2020-anchor", "cheng2020-attn")
 HYPERPRIORS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ARCHITECTURES if "factorized" not in name
+    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMPRESSAI if "factorized" not in name
 ]
 
 
@@ -96,7 +97,7 @@ def test_files_are_integer_and_decode(codecs, photo, cut):
     assert header.entropy_mode == EntropyMode.INTEGER
     assert [zlib.crc32(string.data) == string.checksum for string in strings] == [True, False]
     assert header.bits_fingerprint == codec.weights.bits_fingerprint(integer=True)
-    expected = SymbolOrder.WAVEFRONT if codec.model.is_autoregressive else SymbolOrder.RASTER
+    expected = SymbolOrder.WAVEFRONT if isinstance(codec.model.layout.last.prior, Raster) else SymbolOrder.RASTER
     assert header.symbol_order == expected
     decoded = codec.decompress(data)
     assert decoded.shape == picture.shape
@@ -126,8 +127,8 @@ def test_latents_are_the_encoder_s(codecs, photo):
     y, z = codec.analyse(photo[:64, :64])
     y_hat = latents.decode(strings, (4, 4), header.chunk_size, order=header.symbol_order, threads=1)
     evaluator = IntegerEvaluator(codec.weights.integer, form="int8")
-    found = evaluator.hyper_synthesis(np.rint(z - latents._medians))
-    if codec.model.is_autoregressive:
+    found = evaluator.hyper_synthesis(np.rint(z - latents.medians))
+    if isinstance(codec.model.layout.last.prior, Raster):
         found = evaluator.context_parameters(y_hat, found)
     means = np.float32(0) if found.means is None else found.means.astype(np.float32) / np.float32(64)
     np.testing.assert_array_equal(y_hat, np.rint(y - means) + means)
@@ -187,7 +188,9 @@ def test_files_need_the_networks_they_were_written_with(codecs, photo):
     data = codec.compress(photo[:64, :64])
     with pytest.raises(WeightsMismatchError, match=r"which the weights at hand lack.*it was written with"):
         plain.decompress(data)
-    for part in ("hyper_synthesis", "context") if codec.model.is_autoregressive else ("hyper_synthesis",):
+    for part in (
+        ("hyper_synthesis", "context") if isinstance(codec.model.layout.last.prior, Raster) else ("hyper_synthesis",)
+    ):
         other = Codec(changed(codec.weights, part))
         with pytest.raises(WeightsMismatchError, match=r"was written with other weights .*give the matching ones"):
             other.decompress(data)
@@ -251,7 +254,7 @@ def test_damage_that_checksums_do_not_see_raises_or_decodes(codecs, photo, monke
     # Whoever makes a file can make checksums fit. Symbols of z may be anything then, and so may tables and means.
     codec, _ = codecs
     data = codec.compress(photo[:64, :64])
-    monkeypatch.setattr(IntegerHyperprior, "checksum", lambda *_: 0)
+    monkeypatch.setattr(IntegerSideInformation, "checksum", lambda *_: 0)
     cases = [repack(data, with_checksums(strings)) for strings in damaged_strings(data, 40, seed=1)]
     refused = sum(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases)
     assert refused >= 0.8 * len(cases)

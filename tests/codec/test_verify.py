@@ -13,6 +13,7 @@ from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.verify import verify
 from jaxcompress.entropy import CodingTables
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerNetworks, quantize_entropy
+from jaxcompress.priors import Raster
 
 
 def image_file(pixels):
@@ -52,9 +53,9 @@ def test_all_ways_are_equal_and_the_hash_is_the_recorded_one(codec_of, photo, ar
     assert [row.equal for row in report.rows] == [1] * len(report.rows)
     assert {way for _, way in steps} == {row.way for row in report.rows}
     ways = {row.way for row in report.rows}
-    if codec.model.has_hyperprior:
+    if codec.model.layout.side is not None:
         assert {f"hyper-synthesis, JAX {form} on cpu" for form in FORMS} < ways
-    if codec.model.is_autoregressive:
+    if isinstance(codec.model.layout.last.prior, Raster):
         assert {f"context, {isa}" for isa in coder.instruction_sets("matrix_i8")} < ways
         assert {"coding, portable, 1 thread, wavefront", "coding, portable, 2 threads, raster"} < ways
     assert report.hash == recorded
@@ -103,12 +104,12 @@ def test_a_kernel_with_another_mean_is_found(codec_of, photo, monkeypatch):
 def test_another_stream_and_another_latent_are_found(codec_of, photo, monkeypatch, architecture):
     encode, decode = LatentCoder.encode, LatentCoder.decode
 
-    def wrong_encode(self, y, z, chunk, *, native, threads):
-        *others, last = encode(self, y, z, chunk, native=native, threads=threads)
+    def wrong_encode(self, y, z, chunk, *, native, threads, numbers):
+        *others, last = encode(self, y, z, chunk, native=native, threads=threads, numbers=numbers)
         return [*others, last._replace(data=last.data + b"\0" * (threads == 3))]
 
-    def wrong_decode(self, strings, shape, chunk, *, order, threads):
-        return decode(self, strings, shape, chunk, order=order, threads=threads) + (threads == 2)
+    def wrong_decode(self, strings, shape, chunk, *, order, threads, numbers):
+        return decode(self, strings, shape, chunk, order=order, threads=threads, numbers=numbers) + (threads == 2)
 
     monkeypatch.setattr(LatentCoder, "encode", wrong_encode)
     monkeypatch.setattr(LatentCoder, "decode", wrong_decode)

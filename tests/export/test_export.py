@@ -15,10 +15,10 @@ from flax import linen as nn
 
 import jaxcompress as jc
 from jaxcompress import ops
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec.variables import Variables
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.files import write_folder
-from jaxcompress.models import ARCHITECTURES
 
 # A process of its own, which has the files and JAX, and nothing of ours.
 RUN = """
@@ -56,8 +56,8 @@ def signals(weights, x):
     medians = bottleneck_medians(weights.params["entropy_bottleneck"])
     y = run(x, method="analysis")
     found = {"g_a": (x, y)}
-    y_hat = ops.quantize(y) if model.has_hyperprior else ops.quantize(y, medians)
-    if model.has_hyperprior:
+    y_hat = ops.quantize(y) if model.layout.side is not None else ops.quantize(y, medians)
+    if model.layout.side is not None:
         z = run(y, method="hyper_analysis")
         z_hat = ops.quantize(z, medians)
         found |= {"h_a": (y, z), "h_s": (z_hat, run(z_hat, method="hyper_synthesis"))}
@@ -89,7 +89,7 @@ def run_onnx(folder, inputs, tmp_path):
     ("architecture", "format"),
     [
         pytest.param(name, format, marks=[] if name == FAST[format] else pytest.mark.slow)
-        for name in ARCHITECTURES
+        for name in COMPRESSAI
         for format in jc.export.FORMATS
     ],
 )

@@ -9,10 +9,10 @@ from jaxcompress.codec.context import integer_context_model
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table, to_symbols
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerLayer, IntegerNetworks, UnsupportedNetworkError
 from jaxcompress.integer.calibrate import Signals, keep_signals
+from jaxcompress.integer.chains import quantize_networks
 from jaxcompress.integer.layer import RANGES, SUM_LIMIT, SYMBOL_RANGE
 from jaxcompress.integer.linear import LinearLayer, LinearNetworks
 from jaxcompress.integer.network import SIDE_LIMIT
-from jaxcompress.integer.quantize import _quantize
 
 TABLES = build_gaussian_tables(default_scale_table())
 THRESHOLDS = np.rint(TABLES.scale_table[:-1] * 4096).astype(np.int32)
@@ -82,7 +82,7 @@ def quantized_networks(rng, kind):
             keep_signals(signals, networks, medians, jnp.asarray(y), jnp.asarray(z))
     args = networks, signals, rng.choice([1, 1.5, 100]), medians.astype(np.float64), THRESHOLDS, CHANNELS
     try:
-        return _quantize(*args)
+        return quantize_networks(*args)
     except UnsupportedNetworkError:
         assert not all(np.isfinite(sample).all() for part in signals for seen in part for sample in seen)
         return None

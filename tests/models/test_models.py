@@ -26,7 +26,7 @@ def test_models_run_under_jit_and_vmap(golden):
     output = jax.jit(jax.vmap(lambda picture: model.apply(variables, picture[None])))(golden.x)
     assert output.x_hat.shape == (2, 1, 128, 128, 3)
     assert output.y_hat.shape == (2, 1, 8, 8, model.m)
-    assert set(output.likelihoods) == ({"y", "z"} if model.has_hyperprior else {"y"})
+    assert set(output.likelihoods) == ({"y", "z"} if model.layout.side is not None else {"y"})
     np.testing.assert_allclose(output.x_hat[:, 0], golden.image("eval/x_hat"), atol=5e-5)
 
 

@@ -9,8 +9,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from jaxcompress import Codec, coder, reference
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import container, jxc, strings
-from jaxcompress.models import ARCHITECTURES
+from jaxcompress.priors import Raster
 from jaxcompress.reference.lanes import decode_lanes
 from jaxcompress.reference.latents import _positions, decode_strings
 from jaxcompress.reference.rans import decode_rans
@@ -28,7 +29,7 @@ def codec_of(golden_of, integer_weights_of, tmp_path_factory):
     def find(architecture):
         if architecture not in made:
             golden = golden_of(architecture).weights
-            weights = integer_weights_of(architecture) if golden.model().has_hyperprior else golden
+            weights = integer_weights_of(architecture) if golden.model().layout.side is not None else golden
             path = folder / f"{architecture}.safetensors"
             weights.save(path)
             made[architecture] = Codec(weights), path
@@ -60,18 +61,18 @@ def check(codec, path, picture):
 
 
 @pytest.mark.parametrize(
-    "architecture", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in ARCHITECTURES]
+    "architecture", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in COMPRESSAI]
 )
 def test_latents_are_equal_and_pixels_within_one(architecture, codec_of, picture, monkeypatch):
     codec, path = codec_of(architecture)
     file = check(codec, path, picture)
-    assert file.symbol_order == codec.model.is_autoregressive
-    assert file.entropy_mode == codec.model.has_hyperprior
+    assert file.symbol_order == isinstance(codec.model.layout.last.prior, Raster)
+    assert file.entropy_mode == (codec.model.layout.side is not None)
     check(codec, path, picture[..., 0])
     monkeypatch.setattr(jxc, "_CHUNK", 3)
-    for module in ("codec", "reference"):
-        monkeypatch.setattr(f"jaxcompress.{module}.container.MIN_CHUNK", 1)
-    assert len(check(codec, path, picture).strings) - codec.model.has_hyperprior > 1
+    monkeypatch.setattr(jxc, "MIN_CHUNK", 1)
+    monkeypatch.setattr(reference.container, "MIN_CHUNK", 1)
+    assert len(check(codec, path, picture).strings) - (codec.model.layout.side is not None) > 1
 
 
 def test_lanes_of_several_parts_decode(codec_of, picture, monkeypatch):
@@ -149,9 +150,10 @@ def test_wavefronts_go_by_column_and_three_times_the_row():
 
 def with_checksums(data, place, value):
     """A file with other bytes at a place of its header, and checksums that fit."""
-    data, length = bytearray(data), int.from_bytes(data[6:10], "little")
+    data = bytearray(data)
+    end = 7 + data[6]
     data[place : place + len(value)] = value
-    data[length - 4 : length] = zlib.crc32(data[: length - 4]).to_bytes(4, "little")
+    data[end - 4 : end] = zlib.crc32(data[: end - 4]).to_bytes(4, "little")
     data[-4:] = zlib.crc32(data[:-4]).to_bytes(4, "little")
     return bytes(data)
 
@@ -170,23 +172,23 @@ def test_damaged_files_are_refused(codec_of, picture):
 def test_values_that_the_page_does_not_list_are_refused(codec_of, picture):
     codec, path = codec_of("bmshj2018-factorized")
     data = codec.compress(picture)
-    name = 13 + len("bmshj2018-factorized")
+    after = 9 + len("bmshj2018-factorized")  # the place of N
+    assert data[after + 2 : after + 4] == bytes([picture.shape[1], picture.shape[0]])
     for place, value, message in (
-        (4, b"\x04", "version"),
-        (10, b"\x01", "entropy mode"),
-        (11, b"\x01", "symbol order"),
-        (13, b"x", "architecture"),
-        (name + 4, b"\x00\x00\x00\x00", "width is 0"),
-        (name + 4, b"\xff\xff\xff\x7f", "padding"),
-        (name + 12, b"\x02", "channels"),
-        (name + 13, b"\x0a", "bit depth"),
-        (name + 14, b"\x05", "padding"),
-        (name + 22, b"\x00\x01\x02", "bits fingerprint"),
-        (name + 42, b"\x00\x00", "chunk height is 0"),
-        (name + 42, b"\x01\x00", "chunks are 1 latents"),
-        (name + 50, b"\x02", "stream format"),
-        (name + 51, b"\x01", "strings have"),
-        (name + 55, b"\x00\x01\x02", "checksum of a string"),
+        (4, b"\x05", "version"),
+        (7, b"\x01", "entropy mode"),
+        (7, b"\x02", "symbol order"),
+        (9, b"x", "architecture"),
+        (after + 2, b"\x00", "width is 0"),
+        (after + 2, b"\x7f", "padding"),
+        (after + 4, b"\x05", "padding"),
+        (after + 6, b"\x00", "chunk height is 0"),
+        (after + 6, b"\x01", "chunks are 1 latents"),
+        (after + 8, b"\x00\x01\x02", "bits fingerprint"),
+        (after + 24, b"\x02", "in the middle|number of strings"),
+        (after + 25, bytes([data[after + 25] | 3]), "stream format"),
+        (after + 25, bytes([data[after + 25] ^ 4]), "strings have"),
+        (after + 27, b"\x00\x01\x02", "checksum of a string"),
     ):
         with pytest.raises(ValueError, match=message):
             reference.decode_latents(with_checksums(data, place, value), path)
