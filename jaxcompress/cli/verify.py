@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from jaxcompress.codec.verify import verify
+    from jaxcompress.verification import verify
 
     weights = common.Choice.of(args).load()
     codec = common.make_codec(weights)
