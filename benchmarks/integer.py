@@ -27,9 +27,9 @@ from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.jxc import chunk_size
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.model_windows import windows_of
-from jaxcompress.codec.parameters import FloatHyperprior, IntegerHyperprior
+from jaxcompress.codec.side_information import FloatSideInformation, IntegerSideInformation
 from jaxcompress.entropy import bottleneck_medians
-from jaxcompress.integer import quantize_entropy
+from jaxcompress.integer import IntegerEvaluator, quantize_entropy
 
 MARGIN = 1.5
 PHOTO_SIDE = 384
@@ -46,7 +46,7 @@ class Coded:
 def code(weights: Weights, mode: EntropyMode, latents: list[tuple]) -> list[Coded]:
     """Codes the y and z of each picture."""
     model = weights.model()
-    windows = windows_of(model).hyper_synthesis
+    windows = windows_of(model)
     latent_coder = LatentCoder(weights, model, weights.variables, windows, mode, progress=False)
     found = []
     for y, z in latents:
@@ -86,18 +86,20 @@ def time_hyper_synthesis(name: str, weights: Weights, z: np.ndarray, rounds: int
     scale_table = tuple(np.asarray(weights.tables["gaussian_conditional"].scale_table).tolist())
     symbols = np.rint(z - medians).astype(np.int32)
     model, variables = weights.model(), {"params": jax.device_put(dict(weights.params))}
-    windows = windows_of(model).hyper_synthesis
+    windows = windows_of(model)["hyper_synthesis"]
     runs = {
-        "integer": IntegerHyperprior(quantize_entropy(weights).require_integer(), windows),
-        "float": FloatHyperprior(model, variables, scale_table, medians, windows),
+        "integer": IntegerSideInformation(
+            IntegerEvaluator(quantize_entropy(weights).require_integer()), model.layout, windows
+        ),
+        "float": FloatSideInformation(model, variables, scale_table, medians, windows),
     }
     area = slice(0, 4 * z.shape[0]), slice(0, 4 * z.shape[1])
     found = {kind: [] for kind in runs}
     for run in runs.values():
-        run(symbols, area)
+        run(symbols, area, {})
     for _ in range(rounds):
         for kind, run in runs.items():
-            found[kind].append(measure(lambda run=run: run(symbols, area))[1])
+            found[kind].append(measure(lambda run=run: run(symbols, area, {}))[1])
     times = {f"{kind} ms": 1e3 * median(found[kind], "cpu") for kind in runs}
     return {"": name, **times, "integer/float": median_ratio(found["integer"], found["float"], "cpu")}
 

@@ -34,8 +34,9 @@ from tqdm import tqdm
 
 import jaxcompress
 from jaxcompress import convert, metrics
+from jaxcompress.architecture_table import COMPRESSAI as NAMES
 from jaxcompress.codec import BitstreamError
-from jaxcompress.models import ARCHITECTURES, sizes
+from jaxcompress.models import sizes
 from jaxcompress.ops import centered_padding
 
 COMPRESSAI = "1.2.8"
@@ -49,7 +50,7 @@ RATE_LIMIT, PSNR_LIMIT = 1e-3, 0.01  # means over pictures with trained weights:
 
 def random_cases() -> list[tuple[str, int, int]]:
     """Architecture, n and m: the sizes of quality 1, and the large ones of two."""
-    return [(name, *sizes(name, 1)) for name in ARCHITECTURES] + [("mbt2018-mean", 192, 320), ("mbt2018", 192, 320)]
+    return [(name, *sizes(name, 1)) for name in NAMES] + [("mbt2018-mean", 192, 320), ("mbt2018", 192, 320)]
 
 
 def compare_random(checks: Checks, reference: Reference, pictures: list[Path], progress: tqdm) -> dict[str, list]:

@@ -123,18 +123,18 @@ def decode_damaged(checks: Checks, codec: Codec, pictures, count: int, progress)
 
 def write_with_other_tables(latents, z: np.ndarray, y_string: bytes, place: str, count: int, rng) -> bytes:
     """The string of y again, with other tables for some symbols."""
-    z_symbols = np.rint(z - latents._medians).astype(np.int32)
+    z_symbols = np.rint(z - latents.medians).astype(np.int32)
     area = slice(0, 4 * z.shape[0]), slice(0, 4 * z.shape[1])
-    indexes = np.ascontiguousarray(latents._hyperprior(z_symbols, area)[0].transpose(2, 0, 1))
-    symbols = coder.decode(y_string, indexes, latents._gaussian_tables)
-    scales = latents._hyperprior.scales(z_symbols, area).transpose(2, 0, 1)
-    positions, alternatives, _ = repair.find_doubts(scales, indexes, latents._scale_table)
+    indexes = np.ascontiguousarray(latents._side(z_symbols, area, {})[0].transpose(2, 0, 1))
+    symbols = coder.decode(y_string, indexes, latents._chunks._tables)
+    scales = latents._side.scales(z_symbols, area, {}).transpose(2, 0, 1)
+    positions, alternatives, _ = repair.find_doubts(scales, indexes, latents._chunks._scale_table)
     if place == "anywhere":
         positions = rng.integers(0, indexes.size, count)
         alternatives = np.where(indexes.flat[positions] > 0, indexes.flat[positions] - 1, 1)
     chosen = rng.choice(len(positions), count, replace=False)
     indexes.flat[positions[chosen]] = alternatives[chosen]
-    return coder.encode(symbols, indexes, latents._gaussian_tables)
+    return coder.encode(symbols, indexes, latents._chunks._tables)
 
 
 def summarize(checks: Checks, name: str, cases: list[dict]) -> dict:

@@ -1,4 +1,4 @@
-"""A context in two passes: a model of your own, trained a few steps, coded to real strings and decoded exactly.
+"""A prior of your own: y in two passes, trained a few steps, coded to a real file and decoded exactly.
 
 Run it with `python examples/checkerboard_codec.py [PICTURE]`.
 
@@ -16,11 +16,23 @@ from flax import linen as nn
 
 import jaxcompress as jc
 from jaxcompress import train
-from jaxcompress.entropy import bottleneck_medians, build_indexes, channel_indexes, gaussian_likelihood
 from jaxcompress.layers import CheckerboardConv, Conv, Sequential, SubPixelConv, leaky_relu
 
 
+class TwoPasses(jc.priors.Prior):
+    def passes(self, shape):  # the anchors, then the others
+        anchors = np.broadcast_to(jc.ops.checkerboard(*shape[:2])[..., None], shape)
+        return anchors, ~anchors
+
+    def parameters(self, model, known, y_hat, number):  # the context sees the anchors of y_hat, and is zero there
+        context = model.context(y_hat)
+        return jnp.split(model.entropy_parameters(jnp.concatenate([known, context], -1)), 2, axis=-1)
+
+
 class Checkerboard(jc.models.MeanScaleHyperprior):
+    def make_prior(self):
+        return TwoPasses()
+
     def make_g_a(self):  # one layer for each transform, which trains in seconds
         return nn.Conv(self.m, (16, 16), 16)
 
@@ -39,36 +51,6 @@ class Checkerboard(jc.models.MeanScaleHyperprior):
         layer = functools.partial(Conv, 2 * self.m, kernel_size=1, stride=1)
         self.entropy_parameters = Sequential((layer, leaky_relu, layer))
 
-    def gaussian_parameters(self, hyper, y_hat):  # the context sees the anchors of y_hat, and is zero there
-        parameters = self.entropy_parameters(jnp.concatenate([hyper, self.context(y_hat)], -1))
-        return jnp.split(parameters, 2, axis=-1)
-
-    def __call__(self, x, *, training=False):
-        y = self.analysis(x)
-        z_hat, z_likelihood = self.entropy_bottleneck(self.hyper_analysis(y), training=training)
-        hyper = self.hyper_synthesis(z_hat)
-        if training:
-            y_hat = self.training_quantizer(y, key=self.make_rng("noise"))  # one pass: uniform noise needs no means
-        else:
-            _, means = self.gaussian_parameters(hyper, y)  # of the anchors, which see nothing of y
-            _, means = self.gaussian_parameters(hyper, jc.ops.quantize(y, means))
-            y_hat = jc.ops.quantize(y, means)
-        y_likelihood = gaussian_likelihood(y_hat, *self.gaussian_parameters(hyper, y_hat))
-        return jc.models.Output(self.synthesis(y_hat), y_hat, {"y": y_likelihood, "z": z_likelihood})
-
-
-def code(apply, tables, z_hat, y=None, strings=None):
-    """Encodes y, or decodes strings of y where they are given: strings and y_hat."""
-    hyper = apply(z_hat, method="hyper_synthesis")
-    anchors = jc.ops.checkerboard(*hyper.shape[1:3])
-    y_hat, coded = np.zeros((*hyper.shape[:3], hyper.shape[-1] // 2), np.float32), []
-    for i, part in enumerate((anchors, ~anchors)):
-        scales, means = apply(hyper, y_hat, method="gaussian_parameters")
-        indexes, means = build_indexes(scales, tables.scale_table)[:, part], means[:, part]
-        coded.append(tables.encode(y[:, part], indexes, means) if strings is None else strings[i])
-        y_hat[:, part] = tables.decode(coded[-1], indexes, means)
-    return coded, y_hat
-
 
 demo = Path(jc.__file__).parent / "demo" / "kingfisher.png"
 picture = jc.codec.read_picture(sys.argv[1] if sys.argv[1:] else demo).pixels
@@ -86,18 +68,12 @@ for _ in range(steps):
 print(f"after {steps} steps: loss {metrics['loss']:.2f}")
 
 weights = jc.Weights.from_params("checkerboard", model, train.with_solved_quantiles(state.params))
-tables, medians = weights.tables, bottleneck_medians(weights.params["entropy_bottleneck"])
-apply = functools.partial(jax.jit(model.apply, static_argnames="method"), weights.variables)
-y = apply(x, method="analysis")
-z = apply(y, method="hyper_analysis")
-z_indexes = channel_indexes(z.shape)
+weights.save("checkerboard.safetensors", overwrite=True)
+codec = jc.Codec(weights)
+data = codec.compress(picture)
+Path("checkerboard.jxc").write_bytes(data)
 
-z_string = tables["entropy_bottleneck"].encode(z, z_indexes, medians)
-z_hat = tables["entropy_bottleneck"].decode(z_string, z_indexes, medians)
-strings, y_hat = code(apply, tables["gaussian_conditional"], z_hat, y=y)
-_, decoded = code(apply, tables["gaussian_conditional"], z_hat, strings=strings)
-assert (decoded == y_hat).all()
-
-estimate = {name: -np.log2(p).sum() / 8 for name, p in apply(x).likelihoods.items()}
-print(f"y: {len(strings[0])} + {len(strings[1])} bytes in two passes, {estimate['y']:.0f} by its likelihood")
-print(f"z: {len(z_string)} bytes, {estimate['z']:.0f} by its likelihood")
+again = jc.Codec(jc.load("checkerboard.safetensors", model=model))
+assert (again.decompress(Path("checkerboard.jxc").read_bytes()) == codec.decompress(data)).all()
+estimate = sum(-np.log2(p).sum() / 8 for p in model.apply(weights.variables, x).likelihoods.values())
+print(f"checkerboard.jxc: {len(data)} bytes in two passes, {estimate:.0f} by its likelihoods")

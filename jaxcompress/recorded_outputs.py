@@ -4,6 +4,7 @@ Fingerprints cover parameters. They do not tell that the Python code around thes
 say, and a decoder would then make a wrong picture without a word.
 """
 
+import contextlib
 import functools
 import math
 from collections.abc import Mapping
@@ -101,7 +102,8 @@ def _outputs(model: CompressionModel, params: Mapping[str, Any]) -> dict[str, An
         found[network.name] = run(network.stage, signals[network.reads])
         signals.setdefault(network.writes, found[network.name])
     if layout.side:
-        found["entropy_parameters"] = _parameters(module, params, layout.last, signals)
+        with contextlib.suppress(ValueError):  # of a prior that cannot run the model, nor can a `Codec`
+            found["entropy_parameters"] = _parameters(module, params, layout.last, signals)
     return {network: jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(y)]) for network, y in found.items()}
 
 

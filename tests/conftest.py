@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from jaxcompress import Codec, Weights, load, reference
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import container, jxc
 from jaxcompress.convert import from_pytorch
 from jaxcompress.integer import IntegerLayer, IntegerNetworks, quantize_entropy
@@ -120,7 +121,7 @@ golden_case = functools.cache(GoldenCase)
 
 
 # cheng2020-attn takes longest to compile; cheng2020-anchor has all of it but the attention.
-_MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * (name == "cheng2020-attn")) for name in ARCHITECTURES]
+_MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * (name == "cheng2020-attn")) for name in COMPRESSAI]
 
 
 @pytest.fixture(params=_MOSTLY_FAST, scope="session")

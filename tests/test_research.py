@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 def test_every_snippet_is_part_of_an_example():
     examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "research.md").read_text(), re.DOTALL)
-    assert len(snippets) == 8
+    assert len(snippets) == 9
     for snippet in snippets:
         assert any(snippet in example for example in examples), snippet
 

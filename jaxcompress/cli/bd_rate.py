@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxcompress.cli import common
+from jaxcompress.metric_table import DISTORTIONS
 
-_METRICS = ("psnr-rgb", "psnr-y", "psnr-yuv", "ssim-rgb", "ms-ssim-rgb")
-_SHORT = {"psnr": "psnr-rgb", "ssim": "ssim-rgb", "ms-ssim": "ms-ssim-rgb"}
+_KEYS = {name: value.key for value in DISTORTIONS.values() for name in (value.key, value.short) if name}
 
 
 def add_parser(commands: Any) -> None:
@@ -39,9 +39,9 @@ def add_parser(commands: Any) -> None:
         "--metric",
         metavar="METRIC",
         nargs="+",
-        choices=(*_METRICS, *_SHORT),
+        choices=_KEYS,
         default=["psnr-rgb"],
-        help=f"{', '.join(_METRICS)}; in decibels (default: psnr-rgb)",
+        help=f"{', '.join(DISTORTIONS)}; in decibels (default: psnr-rgb)",
     )
     parser.add_argument(
         "--method", choices=("akima", "pchip", "cubic"), default="akima", help="interpolation (default: akima)"
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     anchor, curves = _load(args)
     if not curves:
         raise ValueError("there is nothing to compare with the anchor; give files, or names with --with")
-    metrics = list(dict.fromkeys(_SHORT.get(metric, metric) for metric in args.metric))
+    metrics = list(dict.fromkeys(_KEYS[metric] for metric in args.metric))
     rows = bd_table.bd_table(anchor, curves, metrics=metrics, method=args.method)
     print(bd_table.render(anchor, rows))
     return 1 if any(row.result is None for row in rows) else 0

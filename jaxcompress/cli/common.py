@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcompress.files import check_writable, write_file
+from jaxcompress.metric_table import OBJECTIVES
 
 STANDARD = "-"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".pgm", ".ppm", ".tif", ".tiff")
@@ -47,7 +48,7 @@ def add_weights(parser: argparse.ArgumentParser, default: str, *, also: Sequence
     group.add_argument("--model", metavar="NAME", help=f"name in `jaxcompress zoo list` (default: {default})")
     add_recipe(parser)
     parser.add_argument("--quality", type=int, metavar="Q", help=f"of a published --model, from 1{also[0]}")
-    parser.add_argument("--metric", choices=("mse", "ms-ssim"), help=f"of a published --model (default: mse){also[1]}")
+    parser.add_argument("--metric", choices=OBJECTIVES, help=f"of a published --model (default: mse){also[1]}")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.cli import common, folder, startup
 from jaxcompress.processors import PROCESSORS
 
@@ -126,7 +127,6 @@ class _Codecs:
     def of(self, header: Any, name: Any) -> Any:
         """The codec for a file with a `.jxc` header, or None if it has another; its name is for errors."""
         from jaxcompress import zoo
-        from jaxcompress.models import ARCHITECTURES
 
         if self._given is not None:
             return self._given
@@ -142,7 +142,7 @@ class _Codecs:
                 f"{header.bits_fingerprint}, synthesis {header.synthesis_fingerprint}) that are not bundled, and "
                 f"not in the zoo's folder; give them with --weights FILE"
                 + ", and their model with --recipe FILE"
-                * (header.architecture not in ARCHITECTURES)
+                * (header.architecture not in TABLE)
             )
         with self._lock:
             if path not in self._found:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxcompress import zoo
 from jaxcompress.cli import common
 
 _PHOTOGRAPH = Path(__file__).parent.parent / "demo" / "kingfisher.png"
@@ -24,7 +25,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-o", "--output", metavar="DIR", default="demo", help="folder for the results (default: demo)")
     parser.add_argument("-f", "--force", action="store_true", help="replace existing results")
     parser.add_argument("--picture", metavar="FILE", default=str(_PHOTOGRAPH), help="another picture")
-    common.add_weights(parser, "mbt2018-mean-small")
+    common.add_weights(parser, zoo.DEFAULT)
 
 
 def run(args: argparse.Namespace) -> None:

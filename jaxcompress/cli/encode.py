@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from jaxcompress import zoo
 from jaxcompress.cli import common, folder, startup
 from jaxcompress.processors import PROCESSORS
 
@@ -32,9 +33,7 @@ def add_parser(commands: Any) -> None:
     common.add_output(parser, "default: the picture's name with .jxc (.bin for --format compressai)")
     folder.add_arguments(parser)
     also = "; without one, what --format compressai names (default: {})"
-    common.add_weights(
-        parser, "mbt2018-mean-small", also=(also.format("what the weights say"), also.format("likewise"))
-    )
+    common.add_weights(parser, zoo.DEFAULT, also=(also.format("what the weights say"), also.format("likewise")))
     parser.add_argument(
         "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
     )
@@ -54,8 +53,6 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
-    from jaxcompress import zoo
-
     if args.format == "compressai" and args.keep_icc:
         raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")
     named = args.quality is not None or args.metric is not None
@@ -116,8 +113,6 @@ def make_encoder(
 
 def _weights(args: argparse.Namespace):
     """Those that are named; of other than published ones, quality and metric are what the format shall name."""
-    from jaxcompress import zoo
-
     if zoo.is_published(args.model):
         return common.chosen_weights(args)
     weights = common.chosen_weights(argparse.Namespace(**vars(args) | {"quality": None, "metric": None}))

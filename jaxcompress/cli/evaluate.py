@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxcompress import zoo
 from jaxcompress.cli import common, results
 
 
@@ -52,8 +53,8 @@ def add_codecs(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="names in `jaxcompress zoo list` (default: "
-        "mbt2018-mean-small); of published models all qualities, trained for mse: for others see `zoo fetch`",
+        help=f"names in `jaxcompress zoo list` (default: {zoo.DEFAULT}); of published models all qualities, trained "
+        "for mse: for others see `zoo fetch`",
     )
     parser.add_argument(
         "--entropy",
@@ -72,7 +73,6 @@ def run(args: argparse.Namespace) -> int:
 
 def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any]:
     """A learned codec for each curve that the weights make."""
-    from jaxcompress import zoo
     from jaxcompress.evaluate import LearnedCodec, curve_name
 
     if args.recipe is not None and not args.weights:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcompress.cli import bench, common, evaluate
+from jaxcompress.metric_table import DISTORTIONS
 
 
 def add_parser(commands: Any) -> None:
@@ -23,9 +24,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("codec", metavar="CODEC", help=f"learned, or one of {bench.CODECS}")
     parser.add_argument("picture", help="image file")
     parser.add_argument("target", type=float, help="bits per pixel, or what --metric says")
-    parser.add_argument(
-        "--metric", default="bpp", help="bpp, psnr-rgb, ms-ssim-rgb, ssim-rgb, psnr-y or psnr-yuv (default: bpp)"
-    )
+    parser.add_argument("--metric", default="bpp", help=f"bpp, {', '.join(DISTORTIONS)} (default: bpp)")
     parser.add_argument("-o", "--output", metavar="FILE", help="keep the coded file")
     parser.add_argument("--decoded", metavar="FILE", help="keep the decoded picture")
     parser.add_argument("-f", "--force", action="store_true", help="replace existing files")

@@ -15,19 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcompress.cli import common
-
-_SHOWN = (
-    "bpp",
-    "estimated-bpp",
-    "psnr-rgb",
-    "ms-ssim-rgb",
-    "ssim-rgb",
-    "psnr-y",
-    "psnr-yuv",
-    "encoding_time",
-    "decoding_time",
-)
-
+from jaxcompress.metric_table import DISTORTIONS, VALUES
 
 # Part of a target that a picture may miss in silence.
 _FAR = 0.1
@@ -50,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--metrics",
         nargs="+",
         metavar="METRIC",
-        help="of psnr-rgb ms-ssim-rgb ssim-rgb psnr-y psnr-yuv (default: all but ssim-rgb)",
+        help=f"of {' '.join(DISTORTIONS)} (default: all but {' '.join(_left_out())})",
     )
     parser.add_argument(
         "--bpp",
@@ -61,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--match", metavar="FILE", help="points with the bits of another curve, picture by picture")
     parser.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="pictures at a time (default: 1)")
+
+
+def _left_out() -> list[str]:
+    return [key for key, value in DISTORTIONS.items() if not value.by_default]
 
 
 def points(args: argparse.Namespace, qualities: Sequence[Any] | None) -> list[Any] | None:
@@ -194,7 +186,7 @@ def _csv(rows: Sequence[Any]) -> str:
 
 def _print(curve: Any) -> None:
     """The means, a line for each point."""
-    shown = [key for key in _SHOWN if key in curve.results]
+    shown = [value.key for value in VALUES if value.key in curve.results]
     lines = [["quality", *shown]]
     for place, quality in enumerate(curve.qualities):
         lines.append([str(quality), *(f"{curve.results[key][place]:.4f}" for key in shown)])

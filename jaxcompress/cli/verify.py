@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxcompress import zoo
 from jaxcompress.cli import common
 
 _SHOWN = 5  # differences of a way
@@ -31,7 +32,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "paths", metavar="FOLDER_OR_FILE", nargs="+", help="image files, .jxc files, and folders with such at any depth"
     )
-    common.add_weights(parser, "mbt2018-mean-small")
+    common.add_weights(parser, zoo.DEFAULT)
     parser.add_argument(
         "--threads",
         type=int,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from jaxcompress.cli import common
+from jaxcompress.metric_table import OBJECTIVES
 
 
 def add_parser(commands: Any) -> None:
@@ -33,7 +34,7 @@ def add_parser(commands: Any) -> None:
     )
     fetch.add_argument("name", metavar="NAME", help="in `zoo list`, such as mbt2018-mean")
     fetch.add_argument("--quality", type=int, nargs="+", metavar="Q", help="from 1 (default: all)")
-    fetch.add_argument("--metric", choices=("mse", "ms-ssim"), default="mse", help="default: mse")
+    fetch.add_argument("--metric", choices=OBJECTIVES, default=OBJECTIVES[0], help="default: mse")
     fetch.add_argument("--keep-checkpoint", action="store_true", help="keep the PyTorch checkpoint there too")
     fetch.set_defaults(run=run_fetch, parser=fetch)
 

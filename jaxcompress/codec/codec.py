@@ -165,15 +165,15 @@ class Codec:
 
     def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None, threads: int) -> np.ndarray:
         header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
-        layout = self.model.layout
-        if len(strings) != len(layout.latents):
+        ours = self.model.layout
+        if len(strings) != len(ours.latents):
             raise WeightsMismatchError(
                 f"the file has {len(strings)} strings, of {header.architecture}; the weights at hand are of "
-                f"{self.weights.architecture}, which makes {len(layout.latents)}"
+                f"{self.weights.architecture}, which makes {len(ours.latents)}"
             )
-        compressai_format.check_shape(header, layout.stride)
+        compressai_format.check_shape(header, ours.stride)
         top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
-        x_hat = decode_strings(self._networks, layout, strings, header.shape, threads)
+        x_hat = decode_strings(self._networks, ours, strings, header.shape, threads)
         x_hat = x_hat[top : top + header.height, left : left + header.width]
         return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
 

@@ -9,21 +9,16 @@ import dataclasses
 import struct
 from collections.abc import Sequence
 
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.codec.container import MAX_PIXELS
 from jaxcompress.codec.errors import BitstreamError
+from jaxcompress.metric_table import OBJECTIVES
 
-_LEGACY_MODELS = (
-    "bmshj2018-factorized",
-    "bmshj2018-hyperprior",
-    "mbt2018-mean",
-    "mbt2018",
-    "cheng2020-anchor",
-    "cheng2020-attn",
-)
-_MODELS = (_LEGACY_MODELS[0], "bmshj2018-factorized-relu", *_LEGACY_MODELS[1:])
-_METRICS = ("mse", "ms-ssim")
-LAYOUTS = {"current": _MODELS, "legacy": _LEGACY_MODELS}
-"""Model names by id, for each layout."""
+LAYOUTS = {
+    "current": {row.compressai_number: name for name, row in TABLE.items() if row.compressai_number is not None},
+    "legacy": {row.legacy_number: name for name, row in TABLE.items() if row.legacy_number is not None},
+}
+"""Model names by number, for each layout."""
 
 # CompressAI pads every picture to a multiple of this, whatever the model.
 PADDING_MULTIPLE = 64
@@ -65,18 +60,18 @@ def pack(header: Header, strings: Sequence[bytes]) -> bytes:
     Raises:
         ValueError: the model, metric or quality has no number in this format.
     """
-    models = LAYOUTS[header.layout]
+    models = {name: number for number, name in LAYOUTS[header.layout].items()}
     if header.architecture not in models:
         raise ValueError(
             f"CompressAI's format cannot name the model {header.architecture!r}; it can: {', '.join(models)}"
         )
-    if header.metric not in _METRICS or header.quality not in range(1, 9):
+    if header.metric not in OBJECTIVES or header.quality not in range(1, 9):
         raise ValueError(
             f"CompressAI's format has no quality {header.quality} with metric {header.metric!r}; expected 1 to 8 and "
-            f"{' or '.join(_METRICS)}"
+            f"{' or '.join(OBJECTIVES)}"
         )
-    code = _METRICS.index(header.metric) << 4 | (header.quality - 1)
-    data = struct.pack(">BBII", models.index(header.architecture), code, header.height, header.width)
+    code = OBJECTIVES.index(header.metric) << 4 | (header.quality - 1)
+    data = struct.pack(">BBII", models[header.architecture], code, header.height, header.width)
     data += b"\x08" if header.layout == "current" else b""
     data += struct.pack(">III", *header.shape, len(strings))
     return data + b"".join(struct.pack(">I", len(string)) + string for string in strings)
@@ -127,12 +122,12 @@ def _unpack(data: bytes, layout: str, max_pixels: int) -> tuple[Header, list[byt
         raise _WrongLayoutError(f"{count} strings end at byte {position} of {len(data)}")
     if depth and depth != [8]:
         raise _WrongLayoutError(f"bit depth {depth[0]}, where pictures have 8")
-    if model >= len(LAYOUTS[layout]):
+    if model not in LAYOUTS[layout]:
         raise _WrongLayoutError(f"model id {model} is none of {len(LAYOUTS[layout])} image models")
     metric, quality = code >> 4, (code & 15) + 1
-    if metric >= len(_METRICS) or quality > 8:
+    if metric >= len(OBJECTIVES) or quality > 8:
         raise _WrongLayoutError(f"metric {metric} and quality {quality} do not exist")
-    header = Header(LAYOUTS[layout][model], _METRICS[metric], quality, height, width, (rows, columns), layout)
+    header = Header(LAYOUTS[layout][model], OBJECTIVES[metric], quality, height, width, (rows, columns), layout)
     padded_height, padded_width = (-(-side // PADDING_MULTIPLE) * PADDING_MULTIPLE for side in (height, width))
     if not height or not width or padded_height * padded_width > max_pixels:
         raise BitstreamError(

@@ -73,7 +73,7 @@ class OnePassCoder:
         self,
         tables: coder.CdfTables,
         scale_table: Sequence[float],
-        scales: Callable[[np.ndarray, Area, Any], np.ndarray] | None,
+        scales: Callable[..., np.ndarray] | None,
         *,
         isa: str | None = None,
     ):

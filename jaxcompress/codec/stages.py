@@ -29,7 +29,7 @@ def _run(
 ) -> Any:
     samples, _ = model.layout.samples(model.layout.network(stage))
     with _inside(x, size, samples):
-        return model.apply(variables, x, method=stage, **(settings or {}))
+        return _applied(model, variables, x, method=stage, **(settings or {}))
 
 
 def _inside(x: ArrayLike, size: ArrayLike | None, samples: int = 1) -> contextlib.AbstractContextManager:
@@ -115,13 +115,18 @@ def pass_parameters(
     return build_indexes(found, np.array(scale_table, np.float32)), means
 
 
+def _applied(model: CompressionModel, *args: Any, **options: Any) -> Any:
+    """`model.apply`, of which a type checker knows nothing."""
+    return model.apply(*args, **options)
+
+
 def _parameters(
     model: CompressionModel, variables: Any, known: Any, y_hat: Any, number: int, settings: Settings
 ) -> Any:
     def of_prior(module: Any) -> Any:
         return module.layout.last.prior.parameters(module, known, y_hat, number, **(settings or {}))
 
-    return model.apply(variables, method=of_prior)
+    return _applied(model, variables, method=of_prior)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -129,7 +134,7 @@ def position(
     model: CompressionModel, scale_table: tuple[float, ...], variables: Any, window: ArrayLike, hyper: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
     """Table indexes and means of one position of a raster prior, `[M]`."""
-    found, means = model.apply(variables, window, hyper, method="position_parameters")
+    found, means = _applied(model, variables, window, hyper, method="position_parameters")
     return build_indexes(found, np.array(scale_table, np.float32)), means
 
 

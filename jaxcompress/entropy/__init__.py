@@ -20,14 +20,21 @@ from jaxcompress.entropy.gaussian import (
     default_scale_table,
     gaussian_likelihood,
 )
+from jaxcompress.entropy.mixture import LogisticMixture, mixture_likelihood
 from jaxcompress.entropy.symbols import channel_indexes, to_symbols
-from jaxcompress.entropy.tables import CodingTables, build_bottleneck_tables, build_gaussian_tables
+from jaxcompress.entropy.tables import (
+    CodingTables,
+    build_bottleneck_tables,
+    build_gaussian_tables,
+    build_mixture_tables,
+)
 
 __all__ = [
     "SCALE_BOUND",
     "CodingTables",
     "EntropyBottleneck",
     "GaussianConditional",
+    "LogisticMixture",
     "bottleneck_aux_loss",
     "bottleneck_likelihood",
     "bottleneck_logits",
@@ -35,9 +42,11 @@ __all__ = [
     "build_bottleneck_tables",
     "build_gaussian_tables",
     "build_indexes",
+    "build_mixture_tables",
     "channel_indexes",
     "default_scale_table",
     "gaussian_likelihood",
+    "mixture_likelihood",
     "solve_quantiles",
     "to_symbols",
 ]

@@ -173,6 +173,36 @@ def build_bottleneck_tables(params: Mapping[str, Any]) -> CodingTables:
     return _stack(rows, offsets=-below)
 
 
+def build_mixture_tables(params: Mapping[str, Any], *, tail_mass: float = TAIL_MASS) -> CodingTables:
+    """Tables of a mixture of logistic densities, one for each channel.
+
+    Args:
+        params: of a `LogisticMixture` with C channels.
+        tail_mass: largest probability outside the values that get their own symbols.
+
+    Returns:
+        Tables with C rows; symbols are the whole numbers themselves, and the escape.
+
+    Computed in float64, so that the result does not hang on a processor's float32 functions.
+    """
+    params = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    weights = np.exp(params["weights"] - params["weights"].max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    scales = np.exp(params["log_scales"])
+    # Beyond its own tail no component has more than half of the tail mass, and so neither has the mixture.
+    tail = scales * math.log(2 / tail_mass - 1)
+    lowest, highest = (params["means"] - tail).min(-1), (params["means"] + tail).max(-1)
+    below = np.maximum(np.ceil(-lowest), 0).astype(np.int32)
+    above = np.maximum(np.ceil(highest), 0).astype(np.int32)
+    lengths = below + above + 1
+    edges = np.arange(lengths.max() + 1) - below[:, None] - 0.5
+    arguments = (edges[:, None, :] - params["means"][..., None]) / scales[..., None]
+    cdf = (weights[..., None] * _sigmoid(arguments)).sum(1)
+    survival = (weights[..., None] * _sigmoid(-arguments)).sum(1)
+    rows = [np.append(np.diff(c[: n + 1]), c[0] + s[n]) for c, s, n in zip(cdf, survival, lengths, strict=True)]
+    return _stack(rows, offsets=-below)
+
+
 def _logits(params: Mapping[str, np.ndarray], v: np.ndarray) -> np.ndarray:
     """NumPy twin of `bottleneck_logits`, for values `[C, n]`."""
     hidden = v[:, None, :]

@@ -1,4 +1,4 @@
-"""What is drawn of curves, and how: metrics by the names users give them, labels of axes, colours and markers."""
+"""What plots and reports draw of curves: their points, colours and markers."""
 
 import dataclasses
 import math
@@ -6,20 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxcompress.evaluate.codec import Quality
-from jaxcompress.evaluate.curve import Curve, to_db
-
-LABELS = {
-    "psnr-rgb": "PSNR (RGB) [dB]",
-    "ms-ssim-db-rgb": "MS-SSIM (RGB) [dB]",
-    "psnr-y": "PSNR (Y) [dB]",
-    "psnr-yuv": "PSNR (YUV 6:1:1) [dB]",
-    "ms-ssim-rgb": "MS-SSIM (RGB)",
-    "ssim-rgb": "SSIM (RGB)",
-    "encoding_time": "Encoding time per picture [s]",
-    "decoding_time": "Decoding time per picture [s]",
-}
-BPP_LABEL = "Bit-rate [bpp]"
-_ALIASES = {"psnr": "psnr-rgb", "ms-ssim": "ms-ssim-db-rgb", "ssim": "ssim-rgb"}
+from jaxcompress.evaluate.curve import Curve
+from jaxcompress.metric_table import of_key
 
 # Of Okabe and Ito's palette, which people with any colour vision tell apart, those that show on white and on black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
@@ -57,16 +45,6 @@ class Point:
     quality: Quality | None
 
 
-def metric_key(name: str) -> str:
-    """The key in a curve's results of a metric: "psnr" is "psnr-rgb", "ms-ssim" is MS-SSIM in decibels."""
-    return _ALIASES.get(name, name)
-
-
-def metric_label(key: str) -> str:
-    """What an axis says, with the unit."""
-    return LABELS.get(key, key)
-
-
 def styles(curves: Sequence[Curve], references: Sequence[Curve] = ()) -> list[Style]:
     """Styles that tell curves apart, also in grey: of learned codecs solid, of others and of references dashed."""
     return [
@@ -81,11 +59,6 @@ def is_learned(curve: Curve) -> bool:
     if command.startswith("jaxcompress "):
         return command.startswith("jaxcompress evaluate")
     return "device" in curve.meta or curve.description.startswith("Inference")
-
-
-def has_metric(curve: Curve, key: str) -> bool:
-    """Whether `points` finds the metric."""
-    return key in curve.results or (key == "ms-ssim-db-rgb" and "ms-ssim-rgb" in curve.results)
 
 
 def qualities(curve: Curve) -> Sequence[Quality | None]:
@@ -114,8 +87,9 @@ def picture_points(curve: Curve, key: str) -> Iterator[Point]:
 
 def number(row: Mapping[str, Any], key: str) -> float | None:
     """A value of a picture's row; None if it is not there, or no number."""
-    if key == "ms-ssim-db-rgb" and key not in row:
-        linear = number(row, "ms-ssim-rgb")
-        return None if linear is None else to_db(linear)
-    value = row.get(key)
-    return float(value) if isinstance(value, (int, float)) and not math.isnan(value) else None
+    value = of_key(key)
+    if value is not None and key == value.decibels_key and key not in row:
+        measured = number(row, value.key)
+        return None if measured is None else value.in_decibels(measured)
+    found = row.get(key)
+    return float(found) if isinstance(found, (int, float)) and not math.isnan(found) else None

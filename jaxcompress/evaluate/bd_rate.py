@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jaxcompress.evaluate.curve import Curve
-from jaxcompress.metrics import to_db
+from jaxcompress.metric_table import DISTORTIONS
 
 METHODS = ("akima", "pchip", "cubic")
 """Interpolations: akima is the least prone to overshoot, cubic the original (VCEG-M33, one polynomial)."""
 
-METRICS = ("psnr-rgb", "psnr-y", "psnr-yuv", "ssim-rgb", "ms-ssim-rgb")
+METRICS = tuple(DISTORTIONS)
 """Metrics; those of similarity are taken in decibels, `-10 log10(1 - value)`."""
 
 MIN_POINTS = 4
@@ -165,13 +165,10 @@ def _compare(anchor: _Points, test: _Points, metric: str, method: str) -> BDRate
 
 def _quality(curve: Curve, metric: str) -> list[float]:
     """A metric in decibels, which curves of papers may have instead."""
-    if metric == "ms-ssim-rgb" and "ms-ssim-db-rgb" in curve.results:
-        return curve.values("ms-ssim-db-rgb")
-    return _in_decibels(metric, curve.values(metric))
-
-
-def _in_decibels(metric: str, values: Sequence[float]) -> list[float]:
-    return [to_db(value) for value in values] if "ssim" in metric else list(values)
+    value = DISTORTIONS[metric]
+    if value.decibels_key in curve.results:
+        return curve.values(value.decibels_key)
+    return [value.in_decibels(measured) for measured in curve.values(metric)]
 
 
 def _compare_pictures(anchor: Curve, test: Curve, metric: str, method: str) -> tuple[dict[str, float], dict[str, str]]:
@@ -196,5 +193,5 @@ def _by_picture(curve: Curve, metric: str) -> dict[str, tuple[list[float], list[
         if metric in row:
             rates, qualities = found.setdefault(row["picture"], ([], []))
             rates.append(row["bpp"])
-            qualities.extend(_in_decibels(metric, [row[metric]]))
+            qualities.append(DISTORTIONS[metric].in_decibels(row[metric]))
     return found

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from jaxcompress.evaluate.bd_rate import BDRate, bd_rate
 from jaxcompress.evaluate.curve import Curve
+from jaxcompress.metric_table import DISTORTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,13 +72,17 @@ def render(anchor: Curve, rows: Sequence[TableRow]) -> str:
     ]
     for metric in dict.fromkeys(row.metric for row in rows):
         of_metric = [row for row in rows if row.metric == metric]
-        lines += ["", f"{metric}" if metric.startswith("psnr") else f"{metric} in decibels, -10 log10(1 - value)"]
+        lines += ["", _title(metric)]
         lines += _columns([_HEADER, *(_cells(row) for row in of_metric)])
     curves = [row.curve for row in rows]
     notes = [f"{curve.name}: {curve.meta['note']}" for curve in (anchor, *curves) if "note" in curve.meta]
     notes += [note for row in rows for note in _notes(row, anchor)]
     lines += ["", "curves:", *_listed(map(describe, curves))]
     return "\n".join([*lines, *(["", "notes:", *_listed(notes)] if notes else [])])
+
+
+def _title(metric: str) -> str:
+    return metric if DISTORTIONS[metric].unit == "dB" else f"{metric} in decibels, -10 log10(1 - value)"
 
 
 def _listed(lines: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxcompress.evaluate.codec import Quality
 from jaxcompress.files import write_file
-from jaxcompress.metrics import to_db
+from jaxcompress.metric_table import of_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Curve:
     pictures: Sequence[Mapping[str, Any]] = ()
     meta: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def has(self, key: str) -> bool:
+        """Whether `values` finds the metric."""
+        return key in self.results or self._measured_key(key) in self.results
+
     def values(self, key: str) -> list[float]:
         """The values of a metric.
 
@@ -43,11 +47,18 @@ class Curve:
         Raises:
             ValueError: the curve has no such metric.
         """
-        if key == "ms-ssim-db-rgb" and key not in self.results and "ms-ssim-rgb" in self.results:
-            return [to_db(value) for value in self.results["ms-ssim-rgb"]]
-        if key not in self.results:
+        if key in self.results:
+            return list(self.results[key])
+        value = of_key(key)
+        if value is None or not self.has(key):
             raise ValueError(f"{self.name} has no {key!r}; it has {', '.join(self.results)}")
-        return list(self.results[key])
+        return [value.in_decibels(measured) for measured in self.results[value.key]]
+
+    @staticmethod
+    def _measured_key(key: str) -> str | None:
+        """The key that a key in decibels can be computed from."""
+        value = of_key(key)
+        return value.key if value is not None and key == value.decibels_key else None
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes JSON, which CompressAI's `plot` reads too.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from jaxcompress import metrics
+from jaxcompress.metric_table import DISTORTIONS
 
 
 def _ms_ssim_rgb(original: np.ndarray, decoded: np.ndarray) -> float:
@@ -17,16 +18,18 @@ def _ssim_rgb(original: np.ndarray, decoded: np.ndarray) -> float:
     return float(metrics.ssim(original[None], decoded[None], peak=255.0)[0])
 
 
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+_FUNCTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "psnr-rgb": metrics.psnr,
     "ms-ssim-rgb": _ms_ssim_rgb,
     "ssim-rgb": _ssim_rgb,
     "psnr-y": metrics.psnr_y,
     "psnr-yuv": metrics.psnr_yuv,
 }
+
+METRICS = {key: _FUNCTIONS[key] for key in DISTORTIONS}
 """Functions of two pictures, uint8 `[H, W, 3]`: the original and what was decoded."""
 
-DEFAULT_METRICS = ("psnr-rgb", "ms-ssim-rgb", "psnr-y", "psnr-yuv")
+DEFAULT_METRICS = tuple(key for key, value in DISTORTIONS.items() if value.by_default)
 
 
 def check_metrics(names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jaxcompress.evaluate import axes as drawn
 from jaxcompress.evaluate.curve import Curve
+from jaxcompress.metric_table import axis_label, shown_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def plot_curves(
     except ImportError as error:
         raise ImportError("plots need the extra: pip install 'jaxcompress[eval]'") from error
 
-    key = drawn.metric_key(metric)
+    key = shown_key(metric)
     figure = Figure(figsize=figsize, layout="constrained")
     axes = figure.add_subplot()
     _draw_frame(axes, key, title, log)
@@ -134,8 +135,8 @@ def render(figure: Figure, format: str, *, dpi: int = 200) -> bytes:
 
 
 def _draw_frame(axes: Axes, key: str, title: str | None, log: bool) -> None:
-    axes.set_xlabel(drawn.BPP_LABEL)
-    axes.set_ylabel(drawn.metric_label(key), parse_math=False)
+    axes.set_xlabel(axis_label("bpp"))
+    axes.set_ylabel(axis_label(key), parse_math=False)
     if title:
         axes.set_title(title, parse_math=False)
     axes.grid(color="#d9d9d9", linewidth=0.6)

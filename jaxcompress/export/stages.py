@@ -85,8 +85,8 @@ def _make_stage(network: Network, weights: Weights, model: CompressionModel) -> 
 
     def function(x: jax.Array, *settings: jax.Array) -> jax.Array:
         named = dict(zip(knobs, settings, strict=True))
-        y: Any = model.apply(weights.variables, x, method=network.stage, **named)
-        return y
+        apply: Any = model.apply
+        return apply(weights.variables, x, method=network.stage, **named)
 
     batch, height, width = symbolic_shape("b, h, w")
     channels = {"x": 3} | {latent.name: latent.channels for latent in layout.latents}

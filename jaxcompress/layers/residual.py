@@ -3,7 +3,7 @@
 import jax
 from flax import linen as nn
 
-from jaxcompress.layers.conv import Conv, SubPixelConv
+from jaxcompress.layers.conv import Conv, Pointwise, SubPixelConv
 from jaxcompress.layers.gdn import GDN
 from jaxcompress.layers.sequential import leaky_relu
 
@@ -71,3 +71,20 @@ class ResidualBlockUpsample(nn.Module):
         h = leaky_relu(SubPixelConv(self.features, self.factor, name="subpel_conv")(x))
         h = GDN(inverse=True, name="igdn")(Conv(self.features, kernel_size=3, stride=1, name="conv")(h))
         return h + SubPixelConv(self.features, self.factor, name="upsample")(x)
+
+
+class ResidualBottleneck(nn.Module):
+    """Adds a narrow branch to the input: 1x1, ReLU, 3x3, ReLU, 1x1. It begins as the identity.
+
+    Attributes:
+        width: channels of the branch.
+    """
+
+    width: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Applies the block."""
+        h = jax.nn.relu(Pointwise(self.width, name="reduce")(x))
+        h = jax.nn.relu(Conv(self.width, kernel_size=3, stride=1, name="conv")(h))
+        return x + Pointwise(x.shape[-1], zero_init=True, name="expand")(h)

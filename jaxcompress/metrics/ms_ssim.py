@@ -1,7 +1,6 @@
 """Multi-scale structural similarity."""
 
 import functools
-import math
 import operator
 
 import jax
@@ -49,11 +48,6 @@ def ms_ssim(a: jax.Array, b: jax.Array, *, peak: float = 1.0) -> jax.Array:
         if not last:
             a, b = _halve(a), _halve(b)
     return product.mean(axis=-1)
-
-
-def to_db(ms_ssim: float) -> float:
-    """MS-SSIM in decibels, `-10 log10(1 - ms_ssim)`; of a mean, as CompressAI plots it, not the mean of decibels."""
-    return -10 * math.log10(1 - ms_ssim) if ms_ssim < 1 else math.inf
 
 
 def as_floats(a: jax.Array, b: jax.Array, *, peak: float, name: str, min_side: int) -> tuple[jax.Array, jax.Array]:

@@ -6,6 +6,7 @@ from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
 from jaxcompress.models.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.models.joint_autoregressive import JointAutoregressive
 from jaxcompress.models.layout import Latent, Layout, Network, Setting, runs, sees
+from jaxcompress.models.light import Light
 from jaxcompress.models.registry import ARCHITECTURES, create, sizes
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "JointAutoregressive",
     "Latent",
     "Layout",
+    "Light",
     "MeanScaleHyperprior",
     "Network",
     "Output",

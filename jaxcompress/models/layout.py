@@ -217,8 +217,9 @@ def reach_of(model: Any, *methods: str) -> int | None:
         model: a module.
         methods: names.
     """
-    reaches = [getattr(getattr(type(model), method, None), "_jaxcompress_reach", None) for method in methods]
-    return None if None in reaches else sum(reaches)
+    found = [getattr(getattr(type(model), method, None), "_jaxcompress_reach", None) for method in methods]
+    reaches = [reach for reach in found if reach is not None]
+    return sum(reaches) if len(reaches) == len(methods) else None
 
 
 def is_plain(model: Any, method: str) -> bool:

@@ -1,10 +1,12 @@
-"""Models by name, with the sizes CompressAI publishes for each quality."""
+"""Models by name: the class of each row of `architecture_table`."""
 
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.models.base import CompressionModel
 from jaxcompress.models.cheng2020 import Cheng2020Anchor, Cheng2020Attention
 from jaxcompress.models.factorized import FactorizedPrior, FactorizedPriorReLU
 from jaxcompress.models.hyperprior import MeanScaleHyperprior, ScaleHyperprior
 from jaxcompress.models.joint_autoregressive import JointAutoregressive
+from jaxcompress.models.light import Light
 
 ARCHITECTURES: dict[str, type[CompressionModel]] = {
     "bmshj2018-factorized": FactorizedPrior,
@@ -14,19 +16,9 @@ ARCHITECTURES: dict[str, type[CompressionModel]] = {
     "mbt2018": JointAutoregressive,
     "cheng2020-anchor": Cheng2020Anchor,
     "cheng2020-attn": Cheng2020Attention,
+    "light": Light,
 }
 """Model classes by architecture name."""
-
-_SMALL, _LARGE = (128, 192), (192, 320)
-_SIZES: dict[str, list[tuple[int, int]]] = {
-    "bmshj2018-factorized": [_SMALL] * 5 + [_LARGE] * 3,
-    "bmshj2018-factorized-relu": [_SMALL] * 5 + [_LARGE] * 3,
-    "bmshj2018-hyperprior": [_SMALL] * 5 + [_LARGE] * 3,
-    "mbt2018-mean": [_SMALL] * 4 + [_LARGE] * 4,
-    "mbt2018": [(192, 192)] * 4 + [_LARGE] * 4,
-    "cheng2020-anchor": [(128, 128)] * 3 + [(192, 192)] * 3,
-    "cheng2020-attn": [(128, 128)] * 3 + [(192, 192)] * 3,
-}
 
 
 def sizes(architecture: str, quality: int) -> tuple[int, int]:
@@ -42,10 +34,13 @@ def sizes(architecture: str, quality: int) -> tuple[int, int]:
     Raises:
         ValueError: there is no such architecture or quality.
     """
-    by_quality = _SIZES[_known(architecture)]
+    by_quality = TABLE[_known(architecture)].sizes
+    if not by_quality:
+        raise ValueError(f"{architecture} is one model for all qualities; leave out quality={quality!r}")
     if quality not in range(1, len(by_quality) + 1):
         raise ValueError(f"{architecture} has no quality {quality!r}; expected 1 to {len(by_quality)}")
-    return by_quality[quality - 1]
+    size = by_quality[quality - 1]
+    return size.n, size.m
 
 
 def create(
@@ -57,7 +52,8 @@ def create(
         architecture: one of `ARCHITECTURES`.
         quality: published quality, from 1; or else:
         n: width of the transforms, and
-        m: latent channels (cheng2020: equal to n, and may be left out).
+        m: latent channels (cheng2020: equal to n, and may be left out). An architecture with one model for all
+            qualities ("light") needs neither.
 
     Returns:
         The Flax module; `model.init(key, x)` makes its parameters.
@@ -68,11 +64,13 @@ def create(
     Example:
         model = create("mbt2018-mean", quality=3)
     """
-    model = ARCHITECTURES[_known(architecture)]
+    model, only = ARCHITECTURES[_known(architecture)], TABLE[architecture].only_size
     if quality is not None:
         if n is not None or m is not None:
             raise ValueError(f"quality={quality} already decides n and m (given n={n}, m={m}); pass one or the other")
         n, m = sizes(architecture, quality)
+    if only and n is None and m is None:
+        n, m = only.n, only.m
     square = issubclass(model, Cheng2020Anchor)
     if square and m is None:
         m = n

@@ -7,7 +7,7 @@ unless asked otherwise (by `precision=`, or by `jax.default_matmul_precision` ar
 and of many GPUs (bfloat16 or TF32 products) moves scales across table thresholds. Arrays may be bfloat16 where said so.
 """
 
-from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at
+from jaxcompress.ops.conv import conv2d, conv2d_transpose, masked_conv2d, masked_conv2d_at, pointwise
 from jaxcompress.ops.gdn import gdn, gdn1, non_negative, non_negative_init
 from jaxcompress.ops.lower_bound import lower_bound
 from jaxcompress.ops.masks import causal_mask, checkerboard, checkerboard_mask
@@ -23,6 +23,7 @@ from jaxcompress.ops.quantize import (
     soft_round_inverse,
     soft_round_with_noise,
 )
+from jaxcompress.ops.rate_table import interpolate_rows
 from jaxcompress.ops.shuffle import depth_to_space, pixel_shuffle, space_to_depth
 from jaxcompress.ops.winograd import (
     all_phases_kernel,
@@ -47,6 +48,7 @@ __all__ = [
     "depth_to_space",
     "gdn",
     "gdn1",
+    "interpolate_rows",
     "lower_bound",
     "masked_conv2d",
     "masked_conv2d_at",
@@ -55,6 +57,7 @@ __all__ = [
     "one_phase_kernel",
     "pad",
     "pixel_shuffle",
+    "pointwise",
     "quantize",
     "round_ste",
     "round_straight_through",

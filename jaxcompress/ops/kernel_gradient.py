@@ -20,32 +20,35 @@ _ROWS = 4096
 """Output positions in a product: more gain nothing, and leave the cache."""
 
 
-def kernel_gradient(x: jax.Array, g: jax.Array, *, size: int, stride: int, precision: lax.PrecisionLike) -> jax.Array:
-    """Gradient of `conv2d(x, kernel, stride=stride)` in direction `g` with respect to the kernel.
+def kernel_gradient(
+    x: jax.Array, g: jax.Array, *, size: int, stride: int, before: int, precision: lax.PrecisionLike
+) -> jax.Array:
+    """Gradient of `conv2d(x, kernel, stride=stride, before=before)` in direction `g` with respect to the kernel.
 
     Args:
         x: `[N, H, W, in]`.
         g: `[N, ceil(H / stride), ceil(W / stride), out]`.
-        size: side of the kernel, odd.
+        size: side of the kernel.
         stride: step between outputs.
+        before: number of zeros above and to the left of `x`.
         precision: of the products.
 
     Returns:
         `[size, size, in, out]`.
     """
-    by_convolution = functools.partial(_by_convolution, size=size, stride=stride, precision=precision)
+    by_convolution = functools.partial(_by_convolution, size=size, stride=stride, before=before, precision=precision)
     in_between = x.shape[-1] > _NARROW and x.shape[-1] * g.shape[-1] < _WIDE
     # A batch that may be split over devices is not gone through picture by picture: it would have to be gathered.
     if in_between or jax.device_count() > 1:
         return by_convolution(x, g)
-    by_products = functools.partial(_by_products, size=size, stride=stride, precision=precision)
+    by_products = functools.partial(_by_products, size=size, stride=stride, before=before, precision=precision)
     return lax.platform_dependent(x, g, cpu=by_products, default=by_convolution)
 
 
-def _by_convolution(x, g, *, size, stride, precision):
+def _by_convolution(x, g, *, size, stride, before, precision):
     """With channels as the batch and pictures as the channels."""
     padding = [
-        (size // 2, size - size // 2 + stride * (count - 1) - side)
+        (before, size - before + stride * (count - 1) - side)
         for side, count in zip(x.shape[1:3], g.shape[1:3], strict=True)
     ]
     # Transposed by hand: inside a loop XLA's fast path on CPUs takes this layout only.
@@ -61,24 +64,25 @@ def _by_convolution(x, g, *, size, stride, precision):
     return gradient.transpose(1, 2, 0, 3)
 
 
-def _by_products(x, g, *, size, stride, precision):
+def _by_products(x, g, *, size, stride, before, precision):
     """A few pictures at a time."""
     n, rows, columns, _ = g.shape
     at_once = max(d for d in range(1, n + 1) if n % d == 0 and d * rows * columns <= max(_ROWS, rows * columns))
     parts = tuple(a.reshape(n // at_once, at_once, *a.shape[1:]) for a in (x, g))
 
     def add(total, part):
-        return total + _sum_of_products(*part, size=size, stride=stride, precision=precision), None
+        return total + _sum_of_products(*part, size=size, stride=stride, before=before, precision=precision), None
 
     zeros = jnp.zeros((size, size, x.shape[-1], g.shape[-1]), _sum_type(x))
     return lax.scan(add, zeros, parts)[0].astype(x.dtype)
 
 
-def _sum_of_products(x, g, *, size, stride, precision):
+def _sum_of_products(x, g, *, size, stride, before, precision):
     """All taps. Neighbouring columns of a stride lie side by side in memory, so their taps share one product."""
     n, rows, columns, out = g.shape
     channels = x.shape[-1]
-    blocks = _blocks(x, size, stride, rows, columns)  # [N, rows + more, stride, columns + more, stride * channels]
+    # [N, rows + more, stride, columns + more, stride * channels]
+    blocks = _blocks(x, size, stride, before, rows, columns)
     g = g.reshape(-1, out)
 
     def seen_by(row: int, block: int) -> jax.Array:
@@ -103,11 +107,11 @@ def _sum_type(x):
     return jnp.promote_types(x.dtype, jnp.float32)
 
 
-def _blocks(x, size, stride, rows, columns):
+def _blocks(x, size, stride, before, rows, columns):
     """Padded so that tap t of output q is in block `q + t // stride`, at place `t % stride`; cut into such blocks."""
     more = (size - 1) // stride
     padding = [(0, 0)]
     for side, count in zip(x.shape[1:3], (rows, columns), strict=True):
-        padding.append((size // 2, max(stride * (count + more) - size // 2 - side, 0)))
+        padding.append((before, max(stride * (count + more) - before - side, 0)))
     x = jnp.pad(x, (*padding, (0, 0)))[:, : stride * (rows + more), : stride * (columns + more)]
     return x.reshape(x.shape[0], rows + more, stride, columns + more, stride * x.shape[-1])

@@ -4,6 +4,18 @@ from jaxcompress.priors.base import Prior, Selection, check_passes
 from jaxcompress.priors.checkerboard import Checkerboard
 from jaxcompress.priors.factorized import Factorized
 from jaxcompress.priors.hyperprior import Hyperprior
+from jaxcompress.priors.mixture import Mixture
+from jaxcompress.priors.phases import Phases
 from jaxcompress.priors.raster import Raster
 
-__all__ = ["Checkerboard", "Factorized", "Hyperprior", "Prior", "Raster", "Selection", "check_passes"]
+__all__ = [
+    "Checkerboard",
+    "Factorized",
+    "Hyperprior",
+    "Mixture",
+    "Phases",
+    "Prior",
+    "Raster",
+    "Selection",
+    "check_passes",
+]

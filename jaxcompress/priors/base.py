@@ -43,11 +43,11 @@ class Prior:
     tables: str = "gaussian_conditional"
     reach: int | None = None
 
-    def passes(self, shape: tuple[int, int, int]) -> Iterable[Selection]:
+    def passes(self, shape: tuple[int, ...]) -> Iterable[Selection]:
         """The symbols of each pass: every symbol stands in just one.
 
         Args:
-            shape: height, width and channels of the latent. Nothing else may decide the passes.
+            shape: height, width and channels `(h, w, C)` of the latent. Nothing else may decide the passes.
         """
         return (...,)
 
@@ -118,7 +118,7 @@ class Prior:
             scales, means = self.parameters(model, known, y_hat, number, **settings)
             quantized, likelihood = entropy(y, scales, means, training=training)
             y_hat, likelihoods = (
-                new if selection is ... else jnp.where(selection, new, old)
+                new if isinstance(selection, EllipsisType) else jnp.where(np.asarray(selection), new, old)
                 for new, old in ((quantized, y_hat), (likelihood, likelihoods))
             )
         return y_hat, likelihoods

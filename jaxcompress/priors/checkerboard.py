@@ -18,7 +18,7 @@ class Checkerboard(Prior):
     Source: He et al. 2021, "Checkerboard context model for efficient learned image compression".
     """
 
-    def passes(self, shape: tuple[int, int, int]) -> Iterable[Selection]:
+    def passes(self, shape: tuple[int, ...]) -> Iterable[Selection]:
         """Anchors, see `ops.checkerboard`, then the others."""
         anchors = np.broadcast_to(ops.checkerboard(shape[0], shape[1])[..., None], shape)
         return anchors, ~anchors

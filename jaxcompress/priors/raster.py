@@ -25,7 +25,7 @@ class Raster(Prior):
 
     context_size: int = 5
 
-    def passes(self, shape: tuple[int, int, int]) -> Iterable[Selection]:
+    def passes(self, shape: tuple[int, ...]) -> Iterable[Selection]:
         """See `Prior`."""
         return ((row, column) for row in range(shape[0]) for column in range(shape[1]))
 

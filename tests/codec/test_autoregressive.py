@@ -12,7 +12,7 @@ from jaxcompress import Codec
 from jaxcompress.codec import BitstreamError, container
 from jaxcompress.codec.coded_string import CodedString, StreamFormat, SymbolOrder
 from jaxcompress.codec.context import context_model
-from jaxcompress.codec.position_loop import PositionLoop
+from jaxcompress.codec.passes import PassCoder
 from jaxcompress.layers import Conv, MaskedConv, Sequential, leaky_relu
 from jaxcompress.models import JointAutoregressive
 
@@ -91,8 +91,9 @@ def test_a_model_of_another_kind_is_coded_position_by_position(codec, photo, mon
     assert header.symbol_order == SymbolOrder.RASTER
     decoded = other.decompress(data)
     visited = []
-    visit = PositionLoop._visit
-    monkeypatch.setattr(PositionLoop, "_visit", lambda self, hyper: visited.append(hyper.shape) or visit(self, hyper))
+    visit = PassCoder._visit
+    record = lambda self, known, numbers: visited.append(known.shape) or visit(self, known, numbers)  # noqa: E731
+    monkeypatch.setattr(PassCoder, "_visit", record)
     np.testing.assert_array_equal(other.decompress(data), decoded)
     assert visited == [(4, 4, 2 * codec.weights.m)]
     wavefront = dataclasses.replace(header, symbol_order=SymbolOrder.WAVEFRONT)

@@ -10,17 +10,17 @@ import safetensors
 import safetensors.numpy
 
 from jaxcompress import Codec, load, metrics
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
 from jaxcompress.codec.coded_string import EntropyMode, SymbolOrder
 from jaxcompress.codec.parameters import IntegerHyperprior
 from jaxcompress.integer import IntegerEvaluator
-from jaxcompress.models import ARCHITECTURES
 from jaxcompress.priors import Raster
 
 # Whose transforms take long to compile; what they are does not matter here.
 SLOW = ("cheng2020-anchor", "cheng2020-attn")
 HYPERPRIORS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ARCHITECTURES if "factorized" not in name
+    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMPRESSAI if "factorized" not in name
 ]
 
 

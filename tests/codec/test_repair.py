@@ -88,7 +88,7 @@ def test_no_time_is_left_after_the_limit(golden_of, flip_scales, photo, monkeypa
 
 
 def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
-    latents = golden_of("mbt2018-mean").codec._latents
+    tables = golden_of("mbt2018-mean").weights.tables["gaussian_conditional"].coder_tables
     scales = np.full((1, 2, 1), 0.5, np.float32)
     monkeypatch.setattr(repair, "MAX_SECONDS", 0.05)
     left = []
@@ -99,7 +99,8 @@ def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
         raise repair.coder.StreamError("")
 
     monkeypatch.setattr(repair.coder, "decode_repaired", decode_repaired)
-    shared = repair.ScaleRepair(lambda area: scales[area], TABLE, latents._gaussian_tables)
+    picture = repair.Picture(np.zeros((1, 1, 1), np.int32), {})
+    shared = repair.ScaleRepair(lambda area: scales[area], TABLE, tables, picture)
     for _ in range(3):
         with pytest.raises(repair.coder.StreamError):
             shared.decode(CodedString(b""), np.ones((1, 1, 1), np.uint8), np.s_[0:1, 0:1])
@@ -159,12 +160,12 @@ class OtherKernel:
 
     def __init__(self, codec):
         self._codec = codec
-        self._kernel = codec._latents._autoregressive._kernel
+        self._kernel = codec._latents._chunks._kernel
 
     def encode_batch(self, ys, hypers, tables, *, order, threads):
         y_hat = self._kernel.decode(self._kernel.encode(ys[0], hypers[0], tables), hypers[0], tables)
         scales = self._kernel.predict(y_hat, hypers[0])[0].reshape(-1, 1)
-        table = np.array(self._codec._latents._scale_table, np.float32)
+        table = np.array(self._codec.weights.tables["gaussian_conditional"].scale_table)
         distances = np.abs(scales / table.astype(np.float64) - 1)
         distances[:, table < 0.3] = np.inf
         nearest, threshold = np.unravel_index(distances.argmin(), distances.shape)
@@ -181,7 +182,7 @@ def autoregressive(request, golden_of):
 
 def encode_elsewhere(codec, photo, format, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(codec._latents._autoregressive, "_kernel", OtherKernel(codec))
+        patch.setattr(codec._latents._chunks, "_kernel", OtherKernel(codec))
         return codec.compress(photo, format=format)
 
 

@@ -104,12 +104,12 @@ def test_a_kernel_with_another_mean_is_found(codec_of, photo, monkeypatch):
 def test_another_stream_and_another_latent_are_found(codec_of, photo, monkeypatch, architecture):
     encode, decode = LatentCoder.encode, LatentCoder.decode
 
-    def wrong_encode(self, y, z, chunk, *, native, threads):
-        *others, last = encode(self, y, z, chunk, native=native, threads=threads)
+    def wrong_encode(self, y, z, chunk, *, native, threads, numbers):
+        *others, last = encode(self, y, z, chunk, native=native, threads=threads, numbers=numbers)
         return [*others, last._replace(data=last.data + b"\0" * (threads == 3))]
 
-    def wrong_decode(self, strings, shape, chunk, *, order, threads):
-        return decode(self, strings, shape, chunk, order=order, threads=threads) + (threads == 2)
+    def wrong_decode(self, strings, shape, chunk, *, order, threads, numbers):
+        return decode(self, strings, shape, chunk, order=order, threads=threads, numbers=numbers) + (threads == 2)
 
     monkeypatch.setattr(LatentCoder, "encode", wrong_encode)
     monkeypatch.setattr(LatentCoder, "decode", wrong_decode)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from jaxcompress import coder
-from jaxcompress.codec import stages
-from jaxcompress.codec.position_loop import PositionLoop
+from jaxcompress.codec.coded_string import SymbolOrder
+from jaxcompress.codec.passes import PassCoder, float_parameters
+from jaxcompress.codec.repair import Picture
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
 
 TABLES = build_gaussian_tables(default_scale_table())
@@ -63,17 +64,19 @@ def test_the_loop_of_the_codec_codes_the_same(recorded):
     table = tuple(TABLES.scale_table.tolist())
     y, hyper = recorded.ys[0], recorded.hypers[0]
     predictions = []
+    evaluate = float_parameters(module, {"params": params}, table, None)
 
-    def step(window, hyper):
-        indexes, means = stages.position(module, table, {"params": params}, window, hyper)
+    def parameters(*args):
+        indexes, means = evaluate(*args)
         predictions.append(means)
         return indexes, means
 
-    loop = PositionLoop(step, 5, y.shape[-1], recorded.tables, progress=False)
-    data = loop.encode(y, hyper)
-    y_hat = recorded.model.decode(data, hyper, recorded.tables)
+    loop = PassCoder(module.layout.last.prior, parameters, recorded.tables, y.shape[-1], progress=False)
+    (string,) = loop.encode([y], [hyper], native=False, threads=1, numbers={})
+    y_hat = recorded.model.decode(string.data, hyper, recorded.tables)
     np.testing.assert_allclose(
         recorded.model.predict(y_hat, hyper)[1], np.reshape(predictions, y.shape), rtol=1e-5, atol=1e-5
     )
-    expected = loop.decode(data, hyper)
+    picture = Picture(np.zeros((1, 1, 1), np.int32), {})
+    (expected,) = loop.decode([], [string], [hyper], order=SymbolOrder.RASTER, threads=1, picture=picture)
     np.testing.assert_allclose(y_hat, expected, rtol=1e-5, atol=1e-5)

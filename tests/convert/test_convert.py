@@ -10,7 +10,7 @@ import torch
 from flax import traverse_util
 
 from jaxcompress import convert, load
-from jaxcompress.models import ARCHITECTURES
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.ops import causal_mask
 
 
@@ -34,7 +34,7 @@ def tensors(state):
     return {key: torch.from_numpy(np.array(value)) for key, value in state.items()}
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", COMPRESSAI)
 def test_a_round_trip_gives_every_tensor_back(architecture, state_of, tmp_path):
     state = state_of(architecture)
     weights = convert.from_pytorch(saved(tmp_path / "in.pth.tar", tensors(state)), integer=False)

@@ -15,10 +15,10 @@ from flax import linen as nn
 
 import jaxcompress as jc
 from jaxcompress import ops
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec.variables import Variables
 from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.files import write_folder
-from jaxcompress.models import ARCHITECTURES
 
 # A process of its own, which has the files and JAX, and nothing of ours.
 RUN = """
@@ -89,7 +89,7 @@ def run_onnx(folder, inputs, tmp_path):
     ("architecture", "format"),
     [
         pytest.param(name, format, marks=[] if name == FAST[format] else pytest.mark.slow)
-        for name in ARCHITECTURES
+        for name in COMPRESSAI
         for format in jc.export.FORMATS
     ],
 )

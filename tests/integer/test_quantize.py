@@ -11,16 +11,17 @@ import pytest
 from flax import traverse_util
 
 from jaxcompress import Codec, Weights, load
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.context import integer_context_model
 from jaxcompress.integer import IntegerEvaluator, UnsupportedNetworkError, drawn, quantize_entropy
 from jaxcompress.layers import Conv, ConvTranspose, Sequential, SubPixelConv, leaky_relu
-from jaxcompress.models import ARCHITECTURES, JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
+from jaxcompress.models import JointAutoregressive, MeanScaleHyperprior, ScaleHyperprior, create
 from jaxcompress.priors import Raster
 from jaxcompress.train.validation import export
 from jaxcompress.weights_checks import expected_params
 
-HYPERPRIORS = [name for name in ARCHITECTURES if "factorized" not in name]
+HYPERPRIORS = [name for name in COMPRESSAI if "factorized" not in name]
 # The networks of cheng2020 take long to compile.
 MOSTLY_FAST = [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("cheng")) for name in HYPERPRIORS]
 
@@ -33,15 +34,15 @@ def parameters(codec, picture):
     """Indexes and means of a picture's latents, by the float networks and by the integer ones."""
     of_float, of_integer = (codec._coders[mode] for mode in (EntropyMode.FLOAT, EntropyMode.INTEGER))
     y, z = codec.analyse(picture)
-    symbols = np.rint(z - of_float._medians).astype(np.int32)
+    symbols = np.rint(z - of_float.medians).astype(np.int32)
     area = slice(0, y.shape[0]), slice(0, y.shape[1])
-    hypers = of_float._hyperprior(symbols, area), of_integer._hyperprior(symbols, area)
+    hypers = of_float._side(symbols, area, {}), of_integer._side(symbols, area, {})
     if not isinstance(codec.model.layout.last.prior, Raster):
         return hypers
     y_hat = np.rint(y)
-    scales, means = of_float._autoregressive._kernel.predict(y_hat, hypers[0])
-    indexes = (scales[..., None] > np.float32(of_float._scale_table[:-1])).sum(-1)
-    found, found_means = of_integer._autoregressive._kernel.predict(y_hat, hypers[1])
+    scales, means = of_float._chunks._kernel.predict(y_hat, hypers[0])
+    indexes = (scales[..., None] > codec.weights.tables["gaussian_conditional"].scale_table[:-1]).sum(-1)
+    found, found_means = of_integer._chunks._kernel.predict(y_hat, hypers[1])
     return (indexes, means), (found, found_means / np.float32(64))
 
 

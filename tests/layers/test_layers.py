@@ -12,6 +12,9 @@ from jaxcompress import layers, ops
 
 LAYERS = {
     "Conv": (layers.Conv(6), (4, 4, 6)),
+    "Conv of even size": (layers.Conv(6, kernel_size=2, stride=1, before=1), (8, 8, 6)),
+    "Conv padded at one end": (layers.Conv(6, kernel_size=3, before=0), (4, 4, 6)),
+    "Pointwise": (layers.Pointwise(6), (8, 8, 6)),
     "ConvTranspose": (layers.ConvTranspose(6), (16, 16, 6)),
     "SubPixelConv": (layers.SubPixelConv(6), (16, 16, 6)),
     "MaskedConv": (layers.MaskedConv(6), (8, 8, 6)),
@@ -23,6 +26,7 @@ LAYERS = {
     "ResidualBlock same width": (layers.ResidualBlock(4), (8, 8, 4)),
     "ResidualBlockWithStride": (layers.ResidualBlockWithStride(6), (4, 4, 6)),
     "ResidualBlockUpsample": (layers.ResidualBlockUpsample(6), (16, 16, 6)),
+    "ResidualBottleneck": (layers.ResidualBottleneck(3), (8, 8, 4)),
     "AttentionBlock": (layers.AttentionBlock(), (8, 8, 4)),
 }
 
@@ -127,3 +131,9 @@ def test_a_checkerboard_is_a_sum_over_neighbours_of_the_other_colour(checkerboar
             padded[:, row + i, column + j] @ params["kernel"][i, j] for i in range(5) for j in range(5) if (i + j) % 2
         )
         np.testing.assert_allclose(whole[:, row, column], expected, atol=1e-5)
+
+
+def test_a_bottleneck_begins_as_the_identity(key):
+    x = jax.random.normal(key, (1, 4, 4, 6))
+    y, _ = layers.ResidualBottleneck(3).init_with_output(key, x)
+    np.testing.assert_array_equal(y, x)

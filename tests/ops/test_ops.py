@@ -99,6 +99,37 @@ def test_conv2d_and_its_gradients_equal_pytorch(size, kernel_size, stride):
     np.testing.assert_allclose(gk, tk.grad.numpy().transpose(2, 3, 1, 0), atol=2e-5)
 
 
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel_size", [2, 3])
+def test_zeros_of_a_convolution_lie_where_asked_for(kernel_size, stride, before):
+    before = min(before, kernel_size - 1)
+    x, kernel = normal(2, 7, 6, 3), normal(kernel_size, kernel_size, 3, 4)
+    tx, tk = nchw(x).requires_grad_(), torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    sides = (before, kernel_size - 1 - before)
+    expected = torch.nn.functional.conv2d(torch.nn.functional.pad(tx, sides * 2), tk, stride=stride)
+    found, pull = jax.vjp(lambda x, k: ops.conv2d(x, k, stride=stride, before=before), x, kernel)
+    np.testing.assert_allclose(found, from_torch(expected), atol=2e-5)
+    g = normal(*found.shape)
+    expected.backward(nchw(g))
+    gx, gk = pull(g)
+    np.testing.assert_allclose(gx, from_torch(tx.grad), atol=2e-5)
+    np.testing.assert_allclose(gk, tk.grad.numpy().transpose(2, 3, 1, 0), atol=5e-5)
+
+
+def test_a_pointwise_convolution_is_one():
+    x, kernel, bias = normal(2, 3, 4, 5), normal(1, 1, 5, 6), normal(6)
+    np.testing.assert_allclose(ops.pointwise(x, kernel, bias), ops.conv2d(x, kernel, bias), atol=1e-5)
+
+
+def test_rows_are_interpolated_and_extrapolated():
+    table = np.float32([[0, 10], [1, 20], [3, 0]])
+    rows = ops.interpolate_rows(table, jnp.array([0, 0.5, 1, 1.25, 2, 2.5, -1]))
+    expected = [[0, 10], [0.5, 15], [1, 20], [1.5, 15], [3, 0], [4, -10], [-1, 0]]
+    np.testing.assert_allclose(rows[:, 0, 0], expected, atol=1e-6)
+    assert rows.shape == (7, 1, 1, 2)
+
+
 @pytest.mark.parametrize(("kernel_size", "stride"), [(5, 2), (3, 2), (3, 1), (5, 3), (1, 2)])
 def test_conv2d_transpose_and_its_gradients_equal_pytorch(kernel_size, stride):
     x, kernel, bias = normal(2, 4, 3, 3), normal(kernel_size, kernel_size, 4, 3), normal(4)
@@ -122,14 +153,14 @@ def test_kernel_gradients_by_products_equal_those_by_convolution(stride, size, s
     # Both forms in one test: which of them a layer gets depends on its width and on the platform.
     rows = -(-side // stride)
     x, g = normal(4, side, side + 1, channels), normal(4, rows, -(-(side + 1) // stride), 7)
-    options = {"size": size, "stride": stride, "precision": "highest"}
+    options = {"size": size, "stride": stride, "before": size // 2, "precision": "highest"}
     expected = _by_convolution(x, g, **options)
     np.testing.assert_allclose(_by_products(x, g, **options), expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_kernel_gradients_of_bfloat16_are_summed_in_float32():
     x, g = (jnp.asarray(normal(8, 32, 32, channels), jnp.bfloat16) for channels in (3, 4))
-    options = {"size": 3, "stride": 1, "precision": None}
+    options = {"size": 3, "stride": 1, "before": 1, "precision": None}
     expected = _by_products(x.astype(jnp.float32), g.astype(jnp.float32), **options)
     found = _by_products(x, g, **options)
     assert found.dtype == jnp.bfloat16

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from flax import nnx, traverse_util
 
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.convert import keys
 from jaxcompress.entropy import bottleneck_aux_loss
-from jaxcompress.models import ARCHITECTURES
 from jaxcompress.ops import causal_mask
 from jaxcompress.train import rate_distortion
 
@@ -58,7 +58,7 @@ def test_eval_forward_gives_compressai_pictures_and_likelihoods(golden):
 
 @pytest.mark.parametrize(
     "golden",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST_GRADIENTS)) for name in ARCHITECTURES],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST_GRADIENTS)) for name in COMPRESSAI],
     indirect=True,
 )
 def test_training_forward_and_gradients_are_compressai_s(golden):

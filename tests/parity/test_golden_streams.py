@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
-from jaxcompress.models import ARCHITECTURES
 
 
 def picture_tolerance(case):
@@ -40,7 +40,7 @@ def test_the_coded_forward_is_what_the_codec_decodes(golden):
         np.testing.assert_allclose(x_hat, expected, rtol=0, atol=bound)
 
 
-@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if not name.endswith("-relu")])
+@pytest.mark.parametrize("architecture", [name for name in COMPRESSAI if not name.endswith("-relu")])
 def test_containers_decode_to_the_recorded_pictures(architecture, golden_of, golden_folder):
     data = (golden_folder / "container" / f"{architecture}.bin").read_bytes()
     expected = np.asarray(Image.open(golden_folder / "container" / f"{architecture}.png"))
@@ -51,7 +51,7 @@ def test_containers_decode_to_the_recorded_pictures(architecture, golden_of, gol
     assert (difference > 0).sum() <= 10
 
 
-@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if not name.endswith("-relu")])
+@pytest.mark.parametrize("architecture", [name for name in COMPRESSAI if not name.endswith("-relu")])
 def test_containers_are_byte_identical(architecture, golden_of, golden_folder):
     picture = np.asarray(Image.open(io.BytesIO((golden_folder / "container" / "picture.png").read_bytes())))
     written = golden_of(architecture).codec.compress(picture, format="compressai")

@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from jaxcompress import Codec, coder, reference
+from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import container, jxc, strings
-from jaxcompress.models import ARCHITECTURES
 from jaxcompress.priors import Raster
 from jaxcompress.reference.lanes import decode_lanes
 from jaxcompress.reference.latents import _positions, decode_strings
@@ -61,7 +61,7 @@ def check(codec, path, picture):
 
 
 @pytest.mark.parametrize(
-    "architecture", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in ARCHITECTURES]
+    "architecture", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in COMPRESSAI]
 )
 def test_latents_are_equal_and_pixels_within_one(architecture, codec_of, picture, monkeypatch):
     codec, path = codec_of(architecture)

@@ -7,14 +7,15 @@ from typing import Any
 from jaxcompress.evaluate import axes
 from jaxcompress.evaluate.axes import Style
 from jaxcompress.evaluate.curve import Curve
+from jaxcompress.metric_table import DISTORTIONS, axis_label
 
 _SIZES = {"diamond": 11, "star": 11}
-METRICS = ("psnr-rgb", "ms-ssim-db-rgb", "psnr-y", "psnr-yuv", "ssim-rgb")
 
 
 def shown_metrics(curves: Sequence[Curve]) -> list[str]:
-    """Those of `METRICS` that any curve has."""
-    return [key for key in METRICS if any(axes.has_metric(curve, key) for curve in curves)]
+    """Keys of the distortions that any curve has, on the scale that plots show."""
+    keys = [value.shown_key for value in DISTORTIONS.values()]
+    return [key for key in keys if any(curve.has(key) for curve in curves)]
 
 
 def make_charts(curves: Sequence[Curve], styles: Sequence[Style]) -> list[dict[str, Any]]:
@@ -23,12 +24,12 @@ def make_charts(curves: Sequence[Curve], styles: Sequence[Style]) -> list[dict[s
 
     charts = []
     for key in shown_metrics(curves):
-        members = [i for i, curve in enumerate(curves) if axes.has_metric(curve, key) and axes.points(curve, key)]
+        members = [i for i, curve in enumerate(curves) if curve.has(key) and axes.points(curve, key)]
         figures = {
             name: json_item(_make_figure(curves, styles, members, key, log=log))
             for name, log in (("linear", False), ("log", True))
         }
-        charts.append({"key": key, "label": axes.metric_label(key), "curves": members, "figures": figures})
+        charts.append({"key": key, "label": axis_label(key), "curves": members, "figures": figures})
     return charts
 
 
@@ -50,8 +51,8 @@ def _make_figure(
         height=440,
         sizing_mode="stretch_width",
         x_axis_type="log" if log else "linear",
-        x_axis_label=axes.BPP_LABEL,
-        y_axis_label=axes.metric_label(key),
+        x_axis_label=axis_label("bpp"),
+        y_axis_label=axis_label(key),
         tools="pan,box_zoom,reset,save",
         active_drag="box_zoom",
         toolbar_location="above",

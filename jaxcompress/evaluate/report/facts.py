@@ -7,18 +7,8 @@ from typing import Any
 
 from jaxcompress.evaluate import axes
 from jaxcompress.evaluate.curve import Curve
+from jaxcompress.metric_table import VALUES, of_key, with_unit
 
-_COLUMNS = {
-    "bpp": "bpp",
-    "estimated-bpp": "bpp, estimated",
-    "psnr-rgb": "PSNR [dB]",
-    "ms-ssim-db-rgb": "MS-SSIM [dB]",
-    "psnr-y": "PSNR-Y [dB]",
-    "psnr-yuv": "PSNR-YUV [dB]",
-    "ssim-rgb": "SSIM",
-    "encoding_time": "encoding [s]",
-    "decoding_time": "decoding [s]",
-}
 _RATES = {"file": "whole file", "strings": "entropy-coded strings, no header", "estimate": "estimated"}
 
 
@@ -46,8 +36,8 @@ def differences(curves: Sequence[Curve], anchor: Curve, key: str) -> list[Differ
         if curve is anchor:
             continue
         try:
-            # MS-SSIM is taken in decibels there.
-            result = bd_rate(anchor, curve, metric=key.replace("-db-", "-"))
+            value = of_key(key)
+            result = bd_rate(anchor, curve, metric=value.key if value else key)
             found.append(Difference(curve.name, result))
         except ValueError as error:
             found.append(Difference(curve.name, reason=str(error)))
@@ -56,9 +46,10 @@ def differences(curves: Sequence[Curve], anchor: Curve, key: str) -> list[Differ
 
 def table(curves: Sequence[Curve]) -> dict[str, Any]:
     """Means and rows of single pictures, as the page's script shows them."""
-    keys = [key for key in _COLUMNS if any(axes.has_metric(curve, key) for curve in curves)]
+    shown = [value for value in VALUES if any(curve.has(value.shown_key) for curve in curves)]
+    keys = [value.shown_key for value in shown]
     return {
-        "columns": [_COLUMNS[key] for key in keys],
+        "columns": [with_unit(value.column, value.shown_unit) for value in shown],
         "curves": [curve.name for curve in curves],
         "rows": [row for i, curve in enumerate(curves) for row in _rows(curve, i, keys)],
     }
@@ -102,7 +93,7 @@ def _rows(curve: Curve, place: int, keys: Sequence[str]) -> list[list[Any]]:
     """Place of the curve, picture (None for the mean), quality, values."""
     qualities = axes.qualities(curve)
     absent = [None] * len(qualities)
-    means = [curve.values(key) if axes.has_metric(curve, key) else absent for key in keys]
+    means = [curve.values(key) if curve.has(key) else absent for key in keys]
     found = [
         [place, None, _label(quality), *map(_round, values)] for quality, *values in zip(qualities, *means, strict=True)
     ]

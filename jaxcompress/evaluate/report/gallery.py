@@ -14,10 +14,11 @@ from PIL import Image
 from jaxcompress.codec.picture import read_picture
 from jaxcompress.evaluate import axes
 from jaxcompress.evaluate.entries import Entry
+from jaxcompress.metric_table import DISTORTIONS
 
 DEFAULT_COUNT = 3
 _WEBP_LARGEST = 16383  # pixels a side
-_VALUES = {"psnr-rgb": "PSNR", "ms-ssim-db-rgb": "MS-SSIM"}
+_SHOWN = [DISTORTIONS[key] for key in ("psnr-rgb", "ms-ssim-rgb")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _make_version(
     other = Path(row["source"])
     if other != source and not np.array_equal(_read(other, f"the original of {label}"), original):
         raise _Problem(f"{label} was made of another original, {other}, than {source}")
-    values = {label: axes.number(row, key) for key, label in _VALUES.items()}
+    values = {each.column: axes.number(row, each.shown_key) for each in _SHOWN}
     return {
         "curve": place,
         "quality": str(row.get("quality", "")),

@@ -15,6 +15,7 @@ from jaxcompress.evaluate.curve import Curve
 from jaxcompress.evaluate.entries import Entry
 from jaxcompress.evaluate.report import facts
 from jaxcompress.evaluate.report.gallery import Gallery, make_gallery
+from jaxcompress.metric_table import axis_label
 
 _SCRIPTS = ("charts.js", "table.js", "viewer.js")
 
@@ -85,7 +86,7 @@ def make_report(
         scripts=scripts,
         curves=[(curve, style, charts.swatch(style)) for curve, style in zip(curves, in_order, strict=True)],
         charts=_data(charts.make_charts(curves, in_order)),
-        metrics=[(key, axes.metric_label(key)) for key in charts.shown_metrics(curves)],
+        metrics=[(key, axis_label(key)) for key in charts.shown_metrics(curves)],
         anchor=chosen,
         differences={key: facts.differences(curves, chosen, key) for key in charts.shown_metrics(curves)},
         table=_data(facts.table(curves)),
