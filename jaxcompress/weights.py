@@ -150,8 +150,26 @@ class Weights:
         found = {"bits_fingerprint": self.bits_fingerprint(), "synthesis_fingerprint": self.synthesis_fingerprint()}
         return found if self.integer is None else found | {"integer_fingerprint": self.bits_fingerprint(integer=True)}
 
+    def rounded_to_half(self) -> "Weights":
+        """The weights with parameters that 16 bits hold exactly, so that their file is half as large.
+
+        Integer networks belong to the parameters before, and are left out: see `integer.quantize_entropy`.
+
+        Raises:
+            ValueError: a parameter is beyond the range of 16-bit floats, 65504.
+        """
+        with np.errstate(over="ignore"):
+            params = jax.tree.map(lambda a: np.asarray(a, np.float16).astype(np.float32), dict(self.params))
+        if not all(np.isfinite(array).all() for array in jax.tree.leaves(params)):
+            raise ValueError(
+                "a parameter is beyond 65504, which 16-bit floats do not reach; keep these weights in 32 bits"
+            )
+        return dataclasses.replace(self, params=params, integer=None)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the safetensors file that `load` reads.
+
+        Where 16-bit floats hold all parameters exactly (`rounded_to_half`), they are stored so: nothing is lost.
 
         Args:
             path: where to.
@@ -171,7 +189,7 @@ class Weights:
         }
         if recorded_outputs.is_own(model := self.model()):
             header["outputs"] = recorded_outputs.record(model, self.params)
-        tensors = {**_flatten("params", self.params), **_table_arrays(self.tables)}
+        tensors = {**_stored(_flatten("params", self.params)), **_table_arrays(self.tables)}
         if self.integer is not None:
             tensors |= _integer_arrays(self.integer)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -198,7 +216,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
     header = read_header(path)
     with safetensors.safe_open(path, framework="numpy") as file:
         flat = {tuple(name.split("/")): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    params = {name[1:]: array for name, array in flat.items() if name[0] == "params"}
+    params = {name[1:]: _widened(array) for name, array in flat.items() if name[0] == "params"}
     integer = {"/".join(name[1:]): array for name, array in flat.items() if name[0] == "integer"}
     tables: dict[str, dict[str, np.ndarray]] = {}
     try:
@@ -257,6 +275,19 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(little.tobytes())
     return digest.hexdigest()[:16]
+
+
+def _stored(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Parameters as they are stored: in 16 bits if these hold all of them exactly."""
+    with np.errstate(over="ignore"):
+        half = {name: array.astype(np.float16) for name, array in params.items()}
+    exact = all(np.array_equal(half[name], array) for name, array in params.items())
+    return half if exact else params
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    """A parameter as it is computed with: in 32 bits."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _frozen(array: Any) -> np.ndarray:

@@ -94,19 +94,22 @@ def _check_integer(networks: IntegerNetworks, weights: "Weights", model: Compres
     layout = model.layout
     if layout.side is None:
         raise ValueError(f"there are integer networks, and {weights.architecture} has no networks that choose tables")
+    count = layout.settings[0].count if layout.settings else None
     found = {
         "channels of y": networks.channels,
         "channels of z": networks.hyper_synthesis[0].kernel.shape[2],
         "growth of sides": math.prod(layer.factor for layer in networks.hyper_synthesis),
         "thresholds": len(networks.thresholds),
-        "a context": bool(networks.context),
+        "a context or passes": bool(networks.context or networks.passes),
+        "values of a setting": networks.count or count,
     }
     expected = {
         "channels of y": layout.last.channels,
         "channels of z": layout.side.channels,
         "growth of sides": layout.side.stride // layout.last.stride,
         "thresholds": len(weights.tables[layout.last.prior.tables].cdf) - 1,
-        "a context": not layout.last.prior.in_one_pass,
+        "a context or passes": not layout.last.prior.in_one_pass,
+        "values of a setting": count,
     }
     if found != expected:
         raise ValueError(f"the integer networks have {found}; {weights.architecture} expects {expected}")

@@ -7,9 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcompress.integer.linear import LinearLayer, LinearNetworks
+from jaxcompress.integer.linear import LinearNetworks, run_chain
 from jaxcompress.models import CompressionModel
 from jaxcompress.ops import centered_padding
+
+# Pictures for which the networks are checked.
+_CHECKED = 3
+# Values of a setting that pictures are coded at, and how many lie between those of two pictures that follow.
+_VALUES = 9
+_PICTURE_STEP = 2
 
 
 class Signals(NamedTuple):
@@ -43,15 +49,39 @@ def signals_of_pictures(
     networks: LinearNetworks,
     medians: np.ndarray,
     pictures: Iterable[np.ndarray],
+    check: Callable[[jax.Array, jax.Array, dict[str, int]], None],
     step: Callable[[], Any],
 ) -> Signals:
-    """Codes pictures, uint8 `[H, W, 3]`, and keeps what enters each layer; calls `step` after each."""
+    """Codes pictures, and keeps what enters each layer; pictures at two values each of a setting, if there is one.
+
+    Args:
+        model: the module.
+        params: its parameters.
+        networks: what was read of it.
+        medians: float32 `[N]`, of z.
+        pictures: uint8 `[H, W, 3]`.
+        check: called with y, z_hat and the numbers of the model's settings for a few pictures.
+        step: called after each picture.
+    """
     found = Signals.none_of(networks)
     params = jax.device_put(params)
-    for picture in pictures:
-        keep_signals(found, networks, medians, *_analyse(model, params, picture))
+    for i, picture in enumerate(pictures):
+        for number in _numbers(model, i):
+            numbers = {setting.name: number for setting in model.layout.settings if number is not None}
+            y, z = _analyse(model, params, picture, numbers)
+            if i < _CHECKED:
+                check(y, jnp.rint(z - medians) + medians, numbers)
+            keep_signals(found, networks, medians, y, z, number)
         step()
     return found
+
+
+def _numbers(model: CompressionModel, i: int) -> Sequence[int | None]:
+    """Values of the model's setting at which picture i is coded; all pictures together meet all of the range."""
+    if not model.layout.settings:
+        return (None,)
+    last = model.layout.settings[0].count - 1
+    return [round(last * ((_PICTURE_STEP * i + offset) % _VALUES) / (_VALUES - 1)) for offset in (0, _VALUES // 2)]
 
 
 def keep_signals(
@@ -84,28 +114,21 @@ def _signals_of_passes(
         seen = networks.seen(y_hat, number)
         *hidden, outputs = run_chain(layers, seen, number, side)
         yield [seen, *hidden]
-        _, means = networks.end(outputs, number)
+        _, means = networks.end(outputs, y.shape[-1], number)
+        means = jnp.zeros(()) if means is None else means
         y_hat = jnp.where(selected, jnp.rint(y - means) + means, y_hat)
 
 
-def run_chain(
-    layers: Sequence[LinearLayer], x: jax.Array, number: int | None = None, added: jax.Array | float = 0
-) -> list[jax.Array]:
-    """What each layer makes of the one before; `added` to the sums of the first."""
-    outputs = []
-    for layer in layers:
-        x = layer(x, number, added)
-        outputs.append(x)
-        added = 0
-    return outputs
-
-
-def _analyse(model: CompressionModel, params: Any, picture: np.ndarray) -> tuple[Any, Any]:
-    top, bottom, left, right = centered_padding(picture.shape[0], picture.shape[1], model.stride)
+def _analyse(
+    model: CompressionModel, params: Any, picture: np.ndarray, numbers: dict[str, int]
+) -> tuple[jax.Array, jax.Array]:
+    top, bottom, left, right = centered_padding(picture.shape[0], picture.shape[1], model.layout.stride)
+    settings: dict[str, Any] = dict(model.layout.values(numbers))
     edges = (top, bottom), (left, right), (0, 0)
     x = np.pad(picture, edges, mode="edge").astype(np.float32)[None] / 255
-    y = model.apply({"params": params}, x, method="analysis")
-    return y, model.apply({"params": params}, y, method="hyper_analysis")
+    y: Any = model.apply({"params": params}, x, method="analysis", **settings)
+    z: Any = model.apply({"params": params}, y, method="hyper_analysis", **settings)
+    return y, z
 
 
 def _keep(kept: list[list[np.ndarray]], signals: list[jax.Array]) -> None:

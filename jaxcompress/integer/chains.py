@@ -8,7 +8,7 @@ import numpy as np
 from jaxcompress.integer import steps
 from jaxcompress.integer.calibrate import Signals
 from jaxcompress.integer.layer import RANGES, SYMBOL_RANGE, IntegerLayer
-from jaxcompress.integer.linear import LinearLayer, LinearNetworks, UnsupportedNetworkError
+from jaxcompress.integer.linear import NOT_FINITE, LinearLayer, LinearNetworks, UnsupportedNetworkError
 from jaxcompress.integer.network import MEAN_BITS, SCALE_BITS, IntegerNetworks
 from jaxcompress.integer.setting_tables import LARGEST_MULTIPLIER, MULTIPLIER_SHIFTS, SettingTables
 from jaxcompress.integer.steps import Signal
@@ -41,7 +41,7 @@ def quantize_networks(
         UnsupportedNetworkError: signals that are not finite.
     """
     if not all(np.isfinite(sample).all() for chain in signals.chains() for seen in chain for sample in seen):
-        raise UnsupportedNetworkError("the networks' signals are not finite: sums overflow while pictures are coded")
+        raise UnsupportedNetworkError(NOT_FINITE)
     maker = _Maker(networks, margin, channels, step)
     *hidden, last = networks.hyper_synthesis
     of_z = Signal(np.ones(len(medians)), SYMBOL_RANGE, medians)

@@ -33,17 +33,15 @@ class IntegerEvaluator:
     """Evaluates integer networks. Safe to share between threads.
 
     Networks that depend on a setting take its number, 0 to `networks.count - 1`, as a keyword argument of any name,
-    such as `rate=42`. One compiled program serves all numbers.
+    such as `rate=42`. One compiled program serves all numbers. Others ignore it.
 
     Args:
         networks: see `quantize_entropy`.
         form: one of `FORMS`; the device's own if not given. It does not change results.
         device: where to compute; JAX's default device if not given.
-        phases: number of phases, 2 or 4, of a prior that codes one group of channels at each position of a 2 x 2 cell
-            in each pass. `parameters` then computes these alone. None computes all channels of all positions.
 
     Raises:
-        ValueError: there is no such form, or as many phases as passes were expected.
+        ValueError: there is no such form.
     """
 
     def __init__(
@@ -52,21 +50,17 @@ class IntegerEvaluator:
         *,
         form: str | None = None,
         device: jax.Device | None = None,
-        phases: int | None = None,
     ):
         thresholds = jax.device_put(networks.thresholds, device)
         form = form or default_form(thresholds.devices().pop().platform)
         if form not in FORMS:
             raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
-        if phases is not None and (phases not in (2, 4) or phases != len(networks.passes)):
-            raise ValueError(f"there are {phases} phases and {len(networks.passes)} passes; expected 2 or 4 of both")
 
         def prepared(layers: Sequence[IntegerLayer]) -> tuple[tuple[forms.Plan, ...], Any]:
             plans = tuple(forms.plan_of(layer, form) for layer in layers)
             return plans, jax.device_put([forms.arrays_of(layer) for layer in layers], device)
 
         self._networks = networks
-        self._phases = phases
         self._hyper_plans, self._hyper_arrays = prepared(networks.hyper_synthesis)
         self._context_plans, self._context_arrays = prepared(networks.context)
         self._passes = tuple(map(prepared, networks.passes))
@@ -87,7 +81,7 @@ class IntegerEvaluator:
             `[h, w, X]`.
 
         Raises:
-            ValueError: a number that is missing, unknown, or out of range.
+            ValueError: a number that is missing or out of range.
         """
         # Parameters and all in one program: small ones cost as much time to compile and to start as large ones.
         has_side = self._networks.context or self._networks.passes
@@ -128,32 +122,25 @@ class IntegerEvaluator:
             numbers: number of the setting, see the class.
 
         Returns:
-            `Parameters` `[h, w, M]`. With `phases` they are zeros where this pass codes nothing.
+            `Parameters` `[h, w, M]`; those of latents that other passes code are of no use.
 
         Raises:
-            ValueError: there is no such pass, or a number that is missing, unknown, or out of range.
+            ValueError: there is no such pass, or a number that is missing or out of range.
         """
         if number_of_pass not in range(len(self._passes)):
             raise ValueError(f"pass {number_of_pass} of {len(self._passes)}; expected 0 to {len(self._passes) - 1}")
         plans, arrays = self._passes[number_of_pass]
-        phase = None if self._phases is None else (number_of_pass, self._phases)
         args = arrays, self._ends, self._latent_shifts, side, y_hat, size, self._number(numbers)
-        return jax.tree.map(np.asarray, _pass(plans, self._networks.channels, phase, *args))
+        return jax.tree.map(np.asarray, _pass(plans, self._networks.channels, *args))
 
     def _number(self, numbers: Mapping[str, int]) -> np.ndarray | None:
         """The setting's number as an array, or None where nothing depends on one."""
         count = self._networks.count
-        if len(numbers) != (count is not None):
-            raise ValueError(
-                f"the numbers of settings are {dict(numbers)}; expected "
-                f"{'none' if count is None else f'one, 0 to {count - 1}'}"
-            )
         if count is None:
             return None
-        (number,) = numbers.values()
-        if number not in range(count):
-            raise ValueError(f"the number of the setting is {number}; expected 0 to {count - 1}")
-        return np.asarray(number, np.int32)
+        if len(numbers) != 1 or next(iter(numbers.values())) not in range(count):
+            raise ValueError(f"the numbers of settings are {dict(numbers)}; expected one number, 0 to {count - 1}")
+        return np.asarray(next(iter(numbers.values())), np.int32)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -190,11 +177,10 @@ def _context(
     return _parameters(x, channels, ends, None)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _pass(
     plans: tuple[forms.Plan, ...],
     channels: int,
-    phase: tuple[int, int] | None,
     arrays: Sequence[dict[str, jax.Array]],
     ends: dict[str, jax.Array],
     latent_shifts: jax.Array,
@@ -203,16 +189,12 @@ def _pass(
     size: jax.Array | None,
     number: jax.Array | None,
 ) -> Parameters:
-    """Parameters of `channels` latents; `phase` is the number of the phase and how many there are, or None for all."""
     x = _seen_latents(y_hat, latent_shifts, ends, number)
     cells = x.shape[0], x.shape[1]
     exists = None if size is None else inside(jnp.ones((*cells, 1), jnp.int32), cells, size)
-    *hidden, last = zip(plans, arrays, strict=True)
-    for i, (plan, of_layer) in enumerate(hidden):
+    for i, (plan, of_layer) in enumerate(zip(plans, arrays, strict=True)):
         x = forms.run(plan, of_layer, x, exists=exists, number=number, added=None if i else side)
-    if phase is None or last[1]["kernel"].shape[0] > 1:
-        return _parameters(forms.run(*last, x, exists=exists, number=number), channels, ends, number)
-    return _phase_parameters(x, *last, channels, phase, ends, number)
+    return _parameters(x, channels, ends, number)
 
 
 def _seen_latents(
@@ -226,53 +208,6 @@ def _seen_latents(
     else:
         y = forms.shift(y, latent_shifts)
     return jnp.clip(y, *SYMBOL_RANGE)
-
-
-def _phase_parameters(
-    x: jax.Array,
-    plan: forms.Plan,
-    arrays: dict[str, jax.Array],
-    channels: int,
-    phase: tuple[int, int],
-    ends: dict[str, jax.Array],
-    number: jax.Array | None,
-) -> Parameters:
-    """Parameters that a 1x1 layer gives at each position of a 2 x 2 cell for the group of channels coded there."""
-    height, width = x.shape[:2]
-    x = jnp.pad(x, ((0, height % 2), (0, width % 2), (0, 0)))
-    has_means = arrays["kernel"].shape[-1] > channels
-    cells = []
-    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        begin, end = phase_group(phase, (row, column), channels)
-        columns = np.r_[begin:end, channels + begin : channels + end] if has_means else np.r_[begin:end]
-        of_group = {name: array[..., columns] for name, array in arrays.items()}
-        ends_of_group = {name: a if name == "thresholds" else a[..., begin:end] for name, a in ends.items()}
-        outputs = forms.run(plan, of_group, x[row::2, column::2], number=number)
-        found = _parameters(outputs, end - begin, ends_of_group, number)
-        zeros = ((0, 0), (0, 0), (begin, channels - end))
-        cells.append(jax.tree.map(lambda a, zeros=zeros: jnp.pad(a, zeros), found))
-
-    def interleaved(*parts: jax.Array) -> jax.Array:
-        rows = [jnp.stack(pair, 2) for pair in (parts[:2], parts[2:])]
-        whole = jnp.stack(rows, 1)  # [h / 2, 2, w / 2, 2, M]
-        return whole.reshape(2 * whole.shape[0], 2 * whole.shape[2], channels)[:height, :width]
-
-    return jax.tree.map(interleaved, *cells)
-
-
-def phase_group(phase: tuple[int, int], position: tuple[int, int], channels: int) -> tuple[int, int]:
-    """The range of channels that a phase codes at a position of each 2 x 2 cell.
-
-    Args:
-        phase: its number, and how many there are: 2 or 4.
-        position: row and column in the cell, 0 or 1 each.
-        channels: how many there are; channel m belongs to group `m * phases // channels`.
-    """
-    number, phases = phase
-    row, column = position
-    place = (row + column) % 2 if phases == 2 else ((0, 2), (3, 1))[row][column]
-    group = (number - place) % phases
-    return -(-group * channels // phases), -(-(group + 1) * channels // phases)
 
 
 def _parameters(outputs: jax.Array, channels: int, ends: dict[str, jax.Array], number: jax.Array | None) -> Parameters:

@@ -1,18 +1,20 @@
 """From trained weights to integer networks, without training: `quantize_entropy`."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
-from jaxcompress.entropy import bottleneck_medians
 from jaxcompress.integer.calibrate import signals_of_pictures
 from jaxcompress.integer.chains import quantize_networks
+from jaxcompress.integer.check import check_networks
 from jaxcompress.integer.drawn import drawn_pictures
-from jaxcompress.integer.linear import UnsupportedNetworkError, linear_networks
+from jaxcompress.integer.linear import UnsupportedNetworkError
 from jaxcompress.integer.network import SCALE_BITS
+from jaxcompress.integer.read import linear_networks
 
 if TYPE_CHECKING:  # weights hold integer networks
     from jaxcompress.weights import Weights
@@ -42,7 +44,7 @@ def quantize_entropy(
 
     Raises:
         UnsupportedNetworkError: the model has no hyperprior, networks of another kind than convolutions with ReLU or
-            leaky ReLU between them, or signals that are not finite.
+            leaky ReLU between them, stages that compute something else than these, or signals that are not finite.
         ValueError: a margin that is not finite or below 1, or images of another type or shape.
 
     Source: after Ballé, Johnston and Minnen 2019, "Integer networks for data compression with latent-variable models",
@@ -52,14 +54,18 @@ def quantize_entropy(
         raise ValueError(f"margin is {margin!r}; expected a finite number of at least 1")
     model = weights.model()
     networks = linear_networks(model, weights.params)
-    medians = np.asarray(bottleneck_medians(weights.params["entropy_bottleneck"]), np.float32)
+    latent, side = model.layout.last, model.layout.side
+    found = None if side is None else side.prior.medians(weights.params)
+    medians = np.zeros(networks.hyper_synthesis[0].kernel.shape[2], np.float32) if found is None else found
+    scale_table = np.asarray(weights.tables[latent.prior.tables].scale_table, np.float64)
+    scales = np.log(scale_table) if networks.log_scales else scale_table
+    thresholds = np.rint(scales[:-1] * 2**SCALE_BITS).astype(np.int32)
+    check = functools.partial(check_networks, model, weights.params, networks, (scale_table[0], scale_table[-1]))
     pictures = [*drawn_pictures(), *map(_checked_picture, images)]
-    scale_table = np.asarray(weights.tables["gaussian_conditional"].scale_table, np.float64)
-    thresholds = np.rint(scale_table[:-1] * 2**SCALE_BITS).astype(np.int32)
-    options = margin, medians.astype(np.float64), thresholds, weights.m
-    layers = len(networks.hyper_synthesis) + len(networks.context)
+    options = margin, medians.astype(np.float64), thresholds, latent.channels
+    layers = sum(map(len, [networks.hyper_synthesis, networks.context, *networks.passes]))
     with tqdm(total=len(pictures) + layers, desc="integer networks", leave=False, disable=not progress) as bar:
-        signals = signals_of_pictures(model, weights.params, networks, medians, pictures, bar.update)
+        signals = signals_of_pictures(model, weights.params, networks, medians, pictures, check, bar.update)
         try:
             integer = quantize_networks(networks, signals, *options, bar.update)
         except ValueError as error:  # such as tables whose scales lie too close
