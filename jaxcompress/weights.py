@@ -6,6 +6,7 @@ sizes, the two fingerprints and the metadata.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -41,7 +42,12 @@ class Weights:
         integer: the integer networks that streams are coded with, see `integer.quantize_entropy`; or None.
         module: the Flax module that the parameters belong to, if it is one of your own; or None. It is not saved.
 
-    The arrays are copied and made read-only, so that the fingerprints stay true.
+    The arrays are made read-only, so that checks and fingerprints, which are made once, stay true. An array that can
+    be written to is copied.
+
+    Raises:
+        ValueError: the parameters, tables or integer networks do not fit the architecture, or are not finite; or the
+            architecture is none of `jaxcompress.models`, and there is no `module`.
     """
 
     architecture: str
@@ -54,8 +60,9 @@ class Weights:
     module: CompressionModel | None = None
 
     def __post_init__(self):
-        """Takes copies that nobody can change."""
+        """Takes arrays that nobody can change, and checks them."""
         object.__setattr__(self, "params", jax.tree.map(_frozen, plain(self.params)))
+        check_weights(self)
 
     @classmethod
     def from_params(
@@ -115,8 +122,14 @@ class Weights:
         Raises:
             ValueError: there are no integer networks.
         """
-        if integer:
-            return fingerprint({**_integer_arrays(self.require_integer()), **_table_arrays(self.tables)})
+        return self._integer_bits_fingerprint if integer else self._float_bits_fingerprint
+
+    @functools.cached_property
+    def _integer_bits_fingerprint(self) -> str:
+        return fingerprint({**_integer_arrays(self.require_integer()), **_table_arrays(self.tables)})
+
+    @functools.cached_property
+    def _float_bits_fingerprint(self) -> str:
         layout = self.model().layout
         # Everything decides bits but the networks of which the layout says otherwise.
         others = {network.name for network in layout.networks if not network.decides_bits}
@@ -142,6 +155,10 @@ class Weights:
 
     def synthesis_fingerprint(self) -> str:
         """16 hex digits of what turns decoded latents into a picture: g_s, and what it shares with other networks."""
+        return self._synthesis_fingerprint
+
+    @functools.cached_property
+    def _synthesis_fingerprint(self) -> str:
         names = self.model().layout.synthesis_parameters
         return fingerprint(_flatten("params", {name: self.params[name] for name in names}))
 
@@ -150,8 +167,26 @@ class Weights:
         found = {"bits_fingerprint": self.bits_fingerprint(), "synthesis_fingerprint": self.synthesis_fingerprint()}
         return found if self.integer is None else found | {"integer_fingerprint": self.bits_fingerprint(integer=True)}
 
+    def rounded_to_half(self) -> "Weights":
+        """The weights with parameters that 16 bits hold exactly, so that their file is half as large.
+
+        Integer networks belong to the parameters before, and are left out: see `integer.quantize_entropy`.
+
+        Raises:
+            ValueError: a parameter is beyond the range of 16-bit floats, 65504.
+        """
+        with np.errstate(over="ignore"):
+            params = jax.tree.map(lambda a: np.asarray(a, np.float16).astype(np.float32), dict(self.params))
+        if not all(np.isfinite(array).all() for array in jax.tree.leaves(params)):
+            raise ValueError(
+                "a parameter is beyond 65504, which 16-bit floats do not reach; keep these weights in 32 bits"
+            )
+        return dataclasses.replace(self, params=params, integer=None)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the safetensors file that `load` reads.
+
+        Where 16-bit floats hold all parameters exactly (`rounded_to_half`), they are stored so: nothing is lost.
 
         Args:
             path: where to.
@@ -171,7 +206,7 @@ class Weights:
         }
         if recorded_outputs.is_own(model := self.model()):
             header["outputs"] = recorded_outputs.record(model, self.params)
-        tensors = {**_flatten("params", self.params), **_table_arrays(self.tables)}
+        tensors = {**_stored(_flatten("params", self.params)), **_table_arrays(self.tables)}
         if self.integer is not None:
             tensors |= _integer_arrays(self.integer)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -198,7 +233,7 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
     header = read_header(path)
     with safetensors.safe_open(path, framework="numpy") as file:
         flat = {tuple(name.split("/")): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    params = {name[1:]: array for name, array in flat.items() if name[0] == "params"}
+    params = {name[1:]: _widened(array) for name, array in flat.items() if name[0] == "params"}
     integer = {"/".join(name[1:]): array for name, array in flat.items() if name[0] == "integer"}
     tables: dict[str, dict[str, np.ndarray]] = {}
     try:
@@ -217,7 +252,6 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
             IntegerNetworks.from_arrays(integer) if integer else None,
             module=model,
         )
-        check_weights(weights)
         if {name: value for name, value in header.items() if name.endswith("_fingerprint")} != weights.fingerprints():
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
         if same_code:
@@ -259,7 +293,23 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _stored(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Parameters as they are stored: in 16 bits if these hold all of them exactly."""
+    with np.errstate(over="ignore"):
+        half = {name: array.astype(np.float16) for name, array in params.items()}
+    exact = all(np.array_equal(half[name], array) for name, array in params.items())
+    return half if exact else params
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    """A parameter as it is computed with: in 32 bits."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
 def _frozen(array: Any) -> np.ndarray:
+    """The array, read-only; a copy unless it is so already, as in weights that are made of other weights."""
+    if isinstance(array, np.ndarray) and array.flags.owndata and not array.flags.writeable:
+        return array
     array = np.array(array)
     array.setflags(write=False)
     return array

@@ -18,7 +18,6 @@ from jaxcompress.codec.pixels import PaddedPicture, checked_picture
 from jaxcompress.ops import centered_padding
 from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights
-from jaxcompress.weights_checks import check_weights
 
 
 class Codec:
@@ -39,7 +38,7 @@ class Codec:
         progress: show bars on standard error for work that takes longer than a second.
 
     Raises:
-        ValueError: the weights do not fit the model, or have no integer networks; or the model has latents of another
+        ValueError: `entropy` is "integer" and the weights have no integer networks; or the model has latents of another
             kind than y alone or y after one hyper-latent.
 
     Example:
@@ -58,7 +57,6 @@ class Codec:
     ):
         self.weights = weights
         self.model = weights.model()
-        check_weights(weights)
         self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
         self._jxc = JxcCoder(weights, self.model.layout, self._networks, _entropy_mode(entropy, weights))
 
@@ -99,7 +97,7 @@ class Codec:
 
     def decompress(
         self,
-        data: bytes,
+        data: bytes | container.JxcFile,
         *,
         max_pixels: int = container.MAX_PIXELS,
         layout: str | None = None,
@@ -108,8 +106,9 @@ class Codec:
         """Decodes a file of either format.
 
         Args:
-            data: the bytes of a `.jxc` file, or of CompressAI's example codec.
-            max_pixels: refuse larger pictures.
+            data: the bytes of a `.jxc` file, or of CompressAI's example codec; or a `.jxc` file that
+                `container.unpack` has read, which is not read again.
+            max_pixels: refuse larger pictures; of a file that has been read, `container.unpack` has done so.
             layout: of a CompressAI file, see `compressai_format`; found out if not given.
             threads: of the entropy coder; for several files see `decompress_batch`.
 
@@ -120,14 +119,14 @@ class Codec:
             WeightsMismatchError: the file was written with other weights.
             BitstreamError: the file is damaged or too large, or was coded where floating-point arithmetic differs.
         """
-        if data[:4] == container.MAGIC:
-            header, strings = container.unpack(data, max_pixels=max_pixels)
-            return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
-        return self._decompress_compressai(data, max_pixels, layout, threads)
+        if not isinstance(data, container.JxcFile) and data[:4] != container.MAGIC:
+            return self._decompress_compressai(data, max_pixels, layout, threads)
+        header, strings = _unpacked(data, max_pixels)
+        return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
 
     def decompress_crop(
         self,
-        data: bytes | mmap.mmap,
+        data: bytes | mmap.mmap | container.JxcFile,
         left: int,
         top: int,
         width: int,
@@ -140,7 +139,8 @@ class Codec:
         Only what the rectangle depends on is read and decoded: the header, z, and the chunks of y around it.
 
         Args:
-            data: the bytes of the file; a map of it in memory (`mmap`) spares reading the rest.
+            data: the bytes of the file; a map of it in memory (`mmap`) spares reading the rest. Or what
+                `container.unpack` has read, which is not read again.
             left: first column, from 0.
             top: first row, from 0.
             width: columns, at least 1.
@@ -154,7 +154,7 @@ class Codec:
             ValueError: the rectangle is empty, or not wholly in the picture.
             BitstreamError: see `decompress`; also for files of CompressAI's example codec, which have no chunks.
         """
-        header, strings = container.unpack(data, max_pixels=max_pixels, in_part=True)
+        header, strings = _unpacked(data, max_pixels, in_part=True)
         rows, columns = slice(top, top + height), slice(left, left + width)
         if not (0 <= top < rows.stop <= header.height and 0 <= left < columns.stop <= header.width):
             raise ValueError(
@@ -322,6 +322,14 @@ class Codec:
 
     def _decode_strings(self, strings: Sequence[bytes], shape: tuple[int, int]) -> np.ndarray:
         return decode_strings(self._networks, self.model.layout, strings, shape, PROCESSORS)
+
+
+def _unpacked(
+    data: bytes | mmap.mmap | container.JxcFile, max_pixels: int, *, in_part: bool = False
+) -> container.JxcFile:
+    if isinstance(data, container.JxcFile):
+        return data
+    return container.unpack(data, max_pixels=max_pixels, in_part=in_part)
 
 
 def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:

@@ -117,7 +117,10 @@ class JxcCoder:
         try:
             self._layout.values(dict(header.settings))
         except ValueError as error:
-            raise BitstreamError(f"the file's settings do not fit the model: {error}") from error
+            raise BitstreamError(
+                f"the file has the settings {dict(header.settings)}; {self._weights.architecture} has "
+                f"{', '.join(setting.name for setting in self._layout.settings) or 'none'} ({error})"
+            ) from error
         stride = self._layout.last.stride
         shape = header.padded_height // stride, header.padded_width // stride
         if any(chunk < min(side, MIN_CHUNK) for chunk, side in zip(header.chunk_size, shape, strict=True)):

@@ -67,7 +67,7 @@ def test_very_long_signals_are_covered_in_time():
 @pytest.mark.parametrize("part", [None, (slice(2, 3), slice(1, 5))], ids=["whole", "part"])
 def test_a_tiled_network_is_the_network(shape, part):
     # Sums over 5 x 5 in integers, then twice as large: any mistake in a place or an edge shows.
-    def network(x, size):
+    def network(x, size, _):
         x = x * ((np.arange(x.shape[0]) < size[0])[:, None] & (np.arange(x.shape[1]) < size[1]))[..., None]
         padded = np.pad(x, ((2, 2), (2, 2), (0, 0)))
         sums = sum(padded[i : i + x.shape[0], j : j + x.shape[1]] * (1 + 5 * i + j) for i in range(5) for j in range(5))
@@ -134,9 +134,9 @@ TOLERANCE = 2e-5
 @pytest.mark.parametrize("cells", [(3, 5), (21, 18)], ids=str)
 def test_windows_agree_with_the_whole(architecture, cells, stage):
     model, params, x, samples, outputs = probe(architecture, stage, cells)
-    call = functools.partial(stages.scales if stage == "hyper_synthesis" else getattr(stages, stage), model)
+    call = functools.partial(getattr(stages, stage), model)
     tiled = TiledNetwork(
-        lambda part, size: np.asarray(call({"params": params}, part[None], size))[0],
+        lambda part, size, _: np.asarray(call({"params": params}, part[None], size))[0],
         WindowSizes(((8, 8), (16, 12)), 2),
         inputs=samples,
         outputs=outputs,
