@@ -12,7 +12,7 @@ from jaxcompress.models import create
 from jaxcompress.ops import causal_mask
 from jaxcompress.priors import Prior
 from jaxcompress.weights import Weights
-from jaxcompress.weights_checks import check_params, check_weights, expected_params
+from jaxcompress.weights_checks import check_params, expected_params
 
 
 def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, Any] | None = None) -> Weights:
@@ -50,7 +50,6 @@ def from_state_dict(state: Mapping[str, np.ndarray], *, metadata: Mapping[str, A
     tree = traverse_util.unflatten_dict(params, sep="/")
     tables = {name: _tables(name, prior, stored, tree) for name, prior in priors.items()}
     weights = Weights(name, n, m, tree, tables, metadata or {})
-    check_weights(weights)
     _check_derived(others, weights)
     return weights
 

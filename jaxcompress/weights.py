@@ -6,6 +6,7 @@ sizes, the two fingerprints and the metadata.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -41,7 +42,12 @@ class Weights:
         integer: the integer networks that streams are coded with, see `integer.quantize_entropy`; or None.
         module: the Flax module that the parameters belong to, if it is one of your own; or None. It is not saved.
 
-    The arrays are copied and made read-only, so that the fingerprints stay true.
+    The arrays are made read-only, so that checks and fingerprints, which are made once, stay true. An array that can
+    be written to is copied.
+
+    Raises:
+        ValueError: the parameters, tables or integer networks do not fit the architecture, or are not finite; or the
+            architecture is none of `jaxcompress.models`, and there is no `module`.
     """
 
     architecture: str
@@ -54,8 +60,9 @@ class Weights:
     module: CompressionModel | None = None
 
     def __post_init__(self):
-        """Takes copies that nobody can change."""
+        """Takes arrays that nobody can change, and checks them."""
         object.__setattr__(self, "params", jax.tree.map(_frozen, plain(self.params)))
+        check_weights(self)
 
     @classmethod
     def from_params(
@@ -115,8 +122,14 @@ class Weights:
         Raises:
             ValueError: there are no integer networks.
         """
-        if integer:
-            return fingerprint({**_integer_arrays(self.require_integer()), **_table_arrays(self.tables)})
+        return self._integer_bits_fingerprint if integer else self._float_bits_fingerprint
+
+    @functools.cached_property
+    def _integer_bits_fingerprint(self) -> str:
+        return fingerprint({**_integer_arrays(self.require_integer()), **_table_arrays(self.tables)})
+
+    @functools.cached_property
+    def _float_bits_fingerprint(self) -> str:
         layout = self.model().layout
         # Everything decides bits but the networks of which the layout says otherwise.
         others = {network.name for network in layout.networks if not network.decides_bits}
@@ -142,6 +155,10 @@ class Weights:
 
     def synthesis_fingerprint(self) -> str:
         """16 hex digits of what turns decoded latents into a picture: g_s, and what it shares with other networks."""
+        return self._synthesis_fingerprint
+
+    @functools.cached_property
+    def _synthesis_fingerprint(self) -> str:
         names = self.model().layout.synthesis_parameters
         return fingerprint(_flatten("params", {name: self.params[name] for name in names}))
 
@@ -235,7 +252,6 @@ def load(path: str | Path, *, model: CompressionModel | None = None, same_code: 
             IntegerNetworks.from_arrays(integer) if integer else None,
             module=model,
         )
-        check_weights(weights)
         if {name: value for name, value in header.items() if name.endswith("_fingerprint")} != weights.fingerprints():
             raise ValueError("its tensors are not those it was written with: their fingerprints differ from its header")
         if same_code:
@@ -291,6 +307,9 @@ def _widened(array: np.ndarray) -> np.ndarray:
 
 
 def _frozen(array: Any) -> np.ndarray:
+    """The array, read-only; a copy unless it is so already, as in weights that are made of other weights."""
+    if isinstance(array, np.ndarray) and array.flags.owndata and not array.flags.writeable:
+        return array
     array = np.array(array)
     array.setflags(write=False)
     return array

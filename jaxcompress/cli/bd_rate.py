@@ -1,6 +1,7 @@
 """`jaxcompress bd-rate`."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs it."""
     from jaxcompress.evaluate import bd_table
 
-    anchor, curves = _load(args)
+    anchor, curves = _load(args.anchor, args.files, args.names)
     if not curves:
         raise ValueError("there is nothing to compare with the anchor; give files, or names with --with")
     metrics = list(dict.fromkeys(_KEYS[metric] for metric in args.metric))
@@ -61,12 +62,12 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(row.result is None for row in rows) else 0
 
 
-def _load(args: argparse.Namespace) -> tuple[Any, list[Any]]:
+def _load(anchor: str, files: Sequence[str], names: Sequence[str]) -> tuple[Any, list[Any]]:
     """The anchor and the other curves. It may be one of the files, by its path or by the name of its curve."""
     from jaxcompress.evaluate import load_curve, published
     from jaxcompress.evaluate.entries import load_entries
 
-    files, names, anchor = list(dict.fromkeys(args.files)), list(args.names), args.anchor
+    files = list(dict.fromkeys(files))
     if anchor in published.names():
         names = [anchor, *(name for name in names if name != anchor)]
         place = len(files)

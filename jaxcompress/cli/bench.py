@@ -1,7 +1,8 @@
 """`jaxcompress bench`."""
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from jaxcompress.cli import common, results
 
@@ -60,22 +61,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs it."""
-    return results.run(args, [make_codec(args)], args.qualities)
+    codec = make_codec(args.codec, Options.of(args))
+    return results.run([codec], args.qualities, results.Options.of(args))
 
 
-def make_codec(args: argparse.Namespace) -> Any:
-    """The classical codec that the arguments describe."""
+class Options(NamedTuple):
+    """The options of `add_options`; `evaluate.classical.Options` says what they mean."""
+
+    subsampling: str | None
+    folder: str | None
+    encoder: str | None
+    decoder: str | None
+    config: str | None
+    timeout: float | None
+    parameters: Sequence[str]
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Options":
+        """Takes them from a command's arguments."""
+        return cls(*(getattr(args, name) for name in (*cls._fields[:-1], "set")))
+
+
+def make_codec(name: str, options: Options) -> Any:
+    """A classical codec."""
     from jaxcompress.evaluate import classical
 
-    pairs = [text.partition("=") for text in args.set]
+    pairs = [text.partition("=") for text in options.parameters]
     wrong = ["".join(pair) for pair in pairs if not pair[0] or not pair[1]]
     if wrong:
         raise ValueError(f"--set has {wrong[0]!r}; expected NAME=VALUE")
-    options = classical.Options(
-        **{name: getattr(args, name) for name in ("subsampling", "folder", "encoder", "decoder", "config", "timeout")},
-        parameters={name: value for name, _, value in pairs},
-    )
-    return classical.create(args.codec, options)
+    values = options._asdict() | {"parameters": {name: value for name, _, value in pairs}}
+    return classical.create(name, classical.Options(**values))
 
 
 def quality(text: str) -> int | float:

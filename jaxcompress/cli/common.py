@@ -12,7 +12,7 @@ import sysconfig
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxcompress.files import check_writable, write_file
 from jaxcompress.metric_table import OBJECTIVES
@@ -188,17 +188,49 @@ def _model_of(recipe: str, path: str):
     return dataclasses.replace(found, n=header["n"], m=header["m"]).make_model()
 
 
-def chosen_weights(args: argparse.Namespace, *, integer: bool = False):
-    """Those that the options of `add_weights` name, else the bundled ones."""
-    from jaxcompress import zoo
+class Choice(NamedTuple):
+    """The weights that the options of `add_weights` name.
 
-    if not args.weights:
-        if args.recipe is not None:
-            raise ValueError("--recipe is for weights of your own; give them with --weights FILE")
-        return zoo.load(args.model or zoo.DEFAULT, quality=args.quality, metric=args.metric)
-    if args.quality is not None or args.metric is not None:
-        raise ValueError("--quality and --metric choose among published models; give --model, or leave them out")
-    return load_weights(args.weights, recipe=args.recipe, integer=integer)
+    Attributes:
+        file: weights file or checkpoint, if one is named.
+        model: name of bundled or published weights, if one is named.
+        recipe: Python file with the model of `file`, if it is the user's own.
+        quality: quality of a published model.
+        metric: metric of a published model.
+    """
+
+    file: str | None
+    model: str | None
+    recipe: str | None
+    quality: int | None
+    metric: str | None
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Choice":
+        """Takes them from a command's arguments."""
+        return cls(args.weights, args.model, args.recipe, args.quality, args.metric)
+
+    @property
+    def names_weights(self) -> bool:
+        """Whether the user has named any, and not left the choice to the command."""
+        return bool(self.file or self.model or self.recipe)
+
+    @property
+    def chooses_published(self) -> bool:
+        """Whether a quality or a metric is given."""
+        return self.quality is not None or self.metric is not None
+
+    def load(self, *, integer: bool = False):
+        """The weights; the bundled ones if none are named. See `load_weights` for `integer`."""
+        from jaxcompress import zoo
+
+        if not self.file:
+            if self.recipe is not None:
+                raise ValueError("--recipe is for weights of your own; give them with --weights FILE")
+            return zoo.load(self.model or zoo.DEFAULT, quality=self.quality, metric=self.metric)
+        if self.chooses_published:
+            raise ValueError("--quality and --metric choose among published models; give --model, or leave them out")
+        return load_weights(self.file, recipe=self.recipe, integer=integer)
 
 
 def make_codec(weights, *, entropy: str | None = None, progress: bool = True):

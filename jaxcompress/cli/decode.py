@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxcompress.architecture_table import TABLE
 from jaxcompress.cli import common, folder, startup
@@ -44,23 +44,41 @@ def add_parser(commands: Any) -> None:
     )
 
 
+class _Decoding(NamedTuple):
+    """How files are decoded.
+
+    Attributes:
+        choice: the weights that the user names.
+        crop: left, top, width and height of the part to decode; None for the whole picture.
+        max_pixels: limit of a picture's size; None for the container's own.
+        layout: layout of CompressAI's files; None to find it out.
+    """
+
+    choice: common.Choice
+    crop: tuple[int, ...] | None
+    max_pixels: int | None
+    layout: str | None
+
+
 def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
+    decoding = _Decoding(common.Choice.of(args), args.crop, args.max_pixels, args.layout)
     if args.crop is not None and args.layout is not None:
         raise ValueError("--crop is for .jxc files, and --layout for those of CompressAI; leave one out")
     if folder.is_folder(args.file, args.jobs):
         if args.crop is not None:
             raise ValueError(f"--crop is for single files, and {args.file} is a folder; leave it out")
         suffix = f".{(args.suffix or 'png').removeprefix('.')}"
-        prepare = functools.partial(make_decoder, args, _image_format(f"image{suffix}"))
-        return folder.run(args, args.file, folder.Kind((".jxc", ".bin"), suffix, prepare))
+        prepare = functools.partial(_make_decoder, decoding, _image_format(f"image{suffix}"))
+        kind = folder.Kind((".jxc", ".bin"), suffix, prepare)
+        return folder.run(args.file, kind, folder.Options.of(args))
 
     if args.suffix is not None:
         raise ValueError(f"--suffix is for folders, and {args.file} is none; name the output with -o")
     output = common.output_path(args.file, args.output, ".png")
     common.check_output(output, force=args.force)
     image_kind = "PNG" if output == common.STANDARD else _image_format(output)
-    decode = make_decoder(args, image_kind, progress=True)
+    decode = _make_decoder(decoding, image_kind, progress=True)
     try:
         decoded = decode(args.file)
     except ValueError as error:
@@ -77,25 +95,26 @@ def _image_format(name: str) -> str:
     return image_format(name)
 
 
-def make_decoder(
-    args: argparse.Namespace, image_kind: str, threads: int = PROCESSORS, *, progress: bool = False
+def _make_decoder(
+    decoding: _Decoding, image_kind: str, threads: int = PROCESSORS, *, progress: bool = False
 ) -> Callable[[Any], folder.Coded]:
     """What decodes a file to the bytes of an image file of some kind."""
     from jaxcompress.codec import container
     from jaxcompress.codec.picture import encode_picture
 
-    limit = args.max_pixels if args.max_pixels is not None else container.MAX_PIXELS
-    codecs, in_part = _Codecs(args, progress=progress), args.crop is not None
+    limit = container.MAX_PIXELS if decoding.max_pixels is None else decoding.max_pixels
+    codecs, in_part = _Codecs(decoding.choice, progress=progress), decoding.crop is not None
 
     def decode(source: Any) -> folder.Coded:
         data = common.map_bytes(source) if in_part else common.read_bytes(source)
         is_ours = data[: len(container.MAGIC)] == container.MAGIC
-        header = container.unpack(data, max_pixels=limit, in_part=in_part)[0] if is_ours or in_part else None
+        file = container.unpack(data, max_pixels=limit, in_part=in_part) if is_ours or in_part else None
+        header = file.header if file else None
         codec = codecs.of(header, source)
-        if in_part:
-            pixels = codec.decompress_crop(data, *args.crop, max_pixels=limit)
+        if decoding.crop is not None:
+            pixels = codec.decompress_crop(file, *decoding.crop)
         else:
-            pixels = codec.decompress(data, max_pixels=limit, layout=args.layout, threads=threads)
+            pixels = codec.decompress(file or data, max_pixels=limit, layout=decoding.layout, threads=threads)
         startup.release_memory(pixels.size)  # latents
         image = encode_picture(pixels, image_kind, icc_profile=header.icc_profile if header else b"")
         return folder.Coded(image, pixels.shape[1], pixels.shape[0], len(data))
@@ -114,14 +133,14 @@ def _rectangle(text: str) -> tuple[int, ...]:
 class _Codecs:
     """The codec for each file; weights are loaded once, and at once if the user has named them."""
 
-    def __init__(self, args: argparse.Namespace, *, progress: bool):
+    def __init__(self, choice: common.Choice, *, progress: bool):
         self._make = functools.partial(common.make_codec, progress=progress)
         self._lock = threading.Lock()
         self._found: dict[Path, Any] = {}
         self._given = None
-        if args.weights or args.model or args.recipe:
-            self._given = self._make(common.chosen_weights(args))
-        elif args.quality is not None or args.metric is not None:
+        if choice.names_weights:
+            self._given = self._make(choice.load())
+        elif choice.chooses_published:
             raise ValueError("--quality and --metric choose among published models; name one by --model")
 
     def of(self, header: Any, name: Any) -> Any:

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from jaxcompress.files import write_file
 
     picture = read_picture(args.picture).pixels
-    weights = common.chosen_weights(args, integer=True)
+    weights = common.Choice.of(args).load(integer=True)
     codec = common.make_codec(weights)
     data, first_encode, encode = _timed(lambda: codec.compress(picture))
     decoded, first_decode, decode = _timed(lambda: codec.decompress(data))

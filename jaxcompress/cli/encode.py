@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxcompress import zoo
 from jaxcompress.cli import common, folder, startup
@@ -51,28 +51,50 @@ def add_parser(commands: Any) -> None:
     )
 
 
+class _Encoding(NamedTuple):
+    """How pictures are coded.
+
+    Attributes:
+        choice: the weights that the user names. Of other than published ones, quality and metric are what
+            CompressAI's format shall name.
+        format: a key of `_SUFFIXES`.
+        entropy: "integer" or "float", if the user says so.
+        max_pixels: limit of a picture's size; None for the container's own.
+        keep_icc: keep colour profiles.
+        background: RGB behind transparent parts.
+    """
+
+    choice: common.Choice
+    format: str
+    entropy: str | None
+    max_pixels: int | None
+    keep_icc: bool
+    background: tuple[int, int, int]
+
+
 def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
+    choice = common.Choice.of(args)
     if args.format == "compressai" and args.keep_icc:
         raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")
-    named = args.quality is not None or args.metric is not None
-    if args.format == "jxc" and named and not zoo.is_published(args.model):
+    if args.format == "jxc" and choice.chooses_published and not zoo.is_published(choice.model):
         raise ValueError(
             "--quality and --metric choose among published models, and name what --format compressai stores; give "
             "--model or --weights to choose"
         )
     if args.format == "compressai" and args.entropy == "integer":
         raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
+    encoding = _Encoding(choice, args.format, args.entropy, args.max_pixels, args.keep_icc, args.background)
     if folder.is_folder(args.picture, args.jobs):
-        kind = folder.Kind(common.IMAGE_SUFFIXES, _SUFFIXES[args.format], functools.partial(make_encoder, args))
-        return folder.run(args, args.picture, kind)
+        kind = folder.Kind(common.IMAGE_SUFFIXES, _SUFFIXES[args.format], functools.partial(_make_encoder, encoding))
+        return folder.run(args.picture, kind, folder.Options.of(args))
 
     output = common.output_path(args.picture, args.output, _SUFFIXES[args.format])
     common.check_output(output, force=args.force)
     if output.lower().endswith(common.IMAGE_SUFFIXES):
         raise ValueError(f"{output} has the suffix of an image; give one such as {_SUFFIXES[args.format]}")
     source = io.BytesIO(common.read_bytes("-")) if args.picture == common.STANDARD else args.picture
-    coded = make_encoder(args, progress=True)(source)
+    coded = _make_encoder(encoding, progress=True)(source)
     common.write_bytes(output, coded.data, force=args.force)
     if coded.note:
         common.warn(f"note: {coded.note}")
@@ -82,55 +104,55 @@ def run(args: argparse.Namespace) -> int | None:
     return None
 
 
-def make_encoder(
-    args: argparse.Namespace, threads: int = PROCESSORS, *, progress: bool = False
+def _make_encoder(
+    encoding: _Encoding, threads: int = PROCESSORS, *, progress: bool = False
 ) -> Callable[[Any], folder.Coded]:
     """What codes an image file."""
     from PIL import Image
 
     from jaxcompress.codec import container, read_picture
 
-    limit = container.MAX_PIXELS if args.max_pixels is None else args.max_pixels
+    limit = container.MAX_PIXELS if encoding.max_pixels is None else encoding.max_pixels
     # Pillow refuses twice as much, in pictures within pictures too, and would warn of less.
     Image.MAX_IMAGE_PIXELS = limit
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    weights = _weights(args)
-    codec = common.make_codec(weights, entropy=_entropy(args, weights), progress=progress)
+    weights = _weights(encoding.choice)
+    codec = common.make_codec(weights, entropy=_entropy(encoding, weights), progress=progress)
 
     def encode(source: Any) -> folder.Coded:
-        picture = read_picture(source, background=args.background, max_pixels=limit)
-        pixels, icc_profile = picture.pixels, picture.icc_profile if args.keep_icc else b""
+        picture = read_picture(source, background=encoding.background, max_pixels=limit)
+        pixels, icc_profile = picture.pixels, picture.icc_profile if encoding.keep_icc else b""
         startup.release_memory(pixels.size)  # Pillow's copy
-        if args.format == "compressai" and pixels.ndim == 2:
+        if encoding.format == "compressai" and pixels.ndim == 2:
             pixels = pixels[..., None].repeat(3, axis=-1)
-        data = codec.compress(pixels, format=args.format, icc_profile=icc_profile, threads=threads)
-        left_out = picture.icc_profile and not args.keep_icc
+        data = codec.compress(pixels, format=encoding.format, icc_profile=icc_profile, threads=threads)
+        left_out = picture.icc_profile and not encoding.keep_icc
         note = "the colour profile was left out; --keep-icc keeps it" if left_out else ""
         return folder.Coded(data, pixels.shape[1], pixels.shape[0], len(data), note)
 
     return encode
 
 
-def _weights(args: argparse.Namespace):
-    """Those that are named; of other than published ones, quality and metric are what the format shall name."""
-    if zoo.is_published(args.model):
-        return common.chosen_weights(args)
-    weights = common.chosen_weights(argparse.Namespace(**vars(args) | {"quality": None, "metric": None}))
-    named = {key: value for key, value in (("quality", args.quality), ("metric", args.metric)) if value is not None}
+def _weights(choice: common.Choice):
+    """Those that are named; their metadata say what CompressAI's format shall name."""
+    if not choice.chooses_published or zoo.is_published(choice.model):
+        return choice.load()
+    weights = choice._replace(quality=None, metric=None).load()
+    named = {key: value for key, value in (("quality", choice.quality), ("metric", choice.metric)) if value is not None}
     return dataclasses.replace(weights, metadata={**weights.metadata, **named})
 
 
-def _entropy(args: argparse.Namespace, weights) -> str | None:
+def _entropy(encoding: _Encoding, weights) -> str | None:
     """None for the default, which is integer but for models without a hyperprior."""
-    if args.format == "compressai":
+    if encoding.format == "compressai":
         return "float"
-    if args.entropy != "float" and weights.integer is None and weights.model().layout.decides_by_networks:
+    if encoding.entropy != "float" and weights.integer is None and weights.model().layout.decides_by_networks:
         raise ValueError(
-            f"{args.weights} has no integer networks, without which a file may decode only where it was written: give "
-            f"weights that `jaxcompress convert` made of a checkpoint, make the networks with "
+            f"{encoding.choice.file} has no integer networks, without which a file may decode only where it was "
+            f"written: give weights that `jaxcompress convert` made of a checkpoint, make the networks with "
             f"jaxcompress.integer.quantize_entropy, or give --entropy float"
         )
-    return args.entropy
+    return encoding.entropy
 
 
 def _colour(text: str) -> tuple[int, ...]:

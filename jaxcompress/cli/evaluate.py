@@ -2,9 +2,9 @@
 
 import argparse
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxcompress import zoo
 from jaxcompress.cli import common, results
@@ -67,20 +67,41 @@ def run(args: argparse.Namespace) -> int:
     """Runs it."""
     if args.estimate and args.strings_only:
         raise ValueError("--estimate makes no strings whose bits --strings-only could count; give one of the two")
-    codecs = load_codecs(args, estimate=args.estimate)
-    return results.run(args, codecs, None, count_header=not args.strings_only)
+    codecs = load_codecs(Choice.of(args), estimate=args.estimate)
+    return results.run(codecs, None, results.Options.of(args), count_header=not args.strings_only)
 
 
-def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any]:
+class Choice(NamedTuple):
+    """The weights that the options of `add_codecs` name.
+
+    Attributes:
+        files: weights files and checkpoints.
+        recipe: Python file with the model of `files`, if it is the user's own.
+        models: names of bundled and published weights.
+        entropy: "integer" or "float", if the user says so.
+    """
+
+    files: Sequence[str]
+    recipe: str | None
+    models: Sequence[str]
+    entropy: str | None
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Choice":
+        """Takes them from a command's arguments."""
+        return cls(args.weights, args.recipe, args.model, args.entropy)
+
+
+def load_codecs(choice: Choice, *, estimate: bool = False) -> list[Any]:
     """A learned codec for each curve that the weights make."""
     from jaxcompress.evaluate import LearnedCodec, curve_name
 
-    if args.recipe is not None and not args.weights:
+    if choice.recipe is not None and not choice.files:
         raise ValueError("--recipe is for weights of your own; give them with --weights FILE")
-    load = functools.partial(common.load_weights, recipe=args.recipe, integer=args.entropy != "float")
+    load = functools.partial(common.load_weights, recipe=choice.recipe, integer=choice.entropy != "float")
     bundled = zoo.bundled()
-    sources = {path: load(path) for path in args.weights}
-    for name in args.model or ([] if sources else [zoo.DEFAULT]):
+    sources = {path: load(path) for path in choice.files}
+    for name in choice.models or ([] if sources else [zoo.DEFAULT]):
         if zoo.is_published(name):
             sources |= {f"{name} {quality}": zoo.load(name, quality=quality) for quality in zoo.qualities(name)}
         else:
@@ -90,7 +111,7 @@ def load_codecs(args: argparse.Namespace, *, estimate: bool = False) -> list[Any
         # Bundled weights are a curve by themselves; others go by what they are.
         curves.setdefault(source if source in bundled else curve_name(weights), {})[source] = weights
     return [
-        LearnedCodec(_by_quality(group), name=name, estimate=estimate, entropy=args.entropy)
+        LearnedCodec(_by_quality(group), name=name, estimate=estimate, entropy=choice.entropy)
         for name, group in curves.items()
     ]
 

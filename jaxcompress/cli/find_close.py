@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         image_format(args.decoded)  # raises before the work
     if Path(args.picture).is_dir():
         raise IsADirectoryError(f"{args.picture} is a folder; give one picture")
-    codec = _codec(args)
+    codec = _codec(args.codec, evaluate.Choice.of(args), bench.Options.of(args))
     codec.versions()
     pixels = find_pictures([args.picture])[0].read()
     found = find_close(codec, pixels, args.metric, args.target)
@@ -59,12 +59,12 @@ def run(args: argparse.Namespace) -> None:
     common.report(f"{codec.name}: quality {found.quality}: {told} ({found.tries} tried)", output=args.output or "")
 
 
-def _codec(args: argparse.Namespace) -> Any:
-    if args.codec != "learned":
-        if args.weights or args.model or args.entropy:
-            raise ValueError(f"--weights, --model and --entropy are for learned codecs; the codec is {args.codec}")
-        return bench.make_codec(args)
-    codecs = evaluate.load_codecs(args)
+def _codec(name: str, choice: evaluate.Choice, options: bench.Options) -> Any:
+    if name != "learned":
+        if choice.files or choice.models or choice.entropy:
+            raise ValueError(f"--weights, --model and --entropy are for learned codecs; the codec is {name}")
+        return bench.make_codec(name, options)
+    codecs = evaluate.load_codecs(choice)
     if len(codecs) != 1:
         raise ValueError(
             f"the weights make several curves, {', '.join(codec.name for codec in codecs)}; give those of one"

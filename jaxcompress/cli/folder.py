@@ -16,6 +16,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jaxcompress.cli import common
 from jaxcompress.files import remove_leftovers, write_file
@@ -66,6 +67,27 @@ class Kind:
     prepare: Callable[[int], Callable[[Path], Coded]]
 
 
+class Options(NamedTuple):
+    """How a folder is coded.
+
+    Attributes:
+        output: folder to write to, as given.
+        jobs: pictures at a time; None for one on each processor.
+        force: replace outputs that exist.
+        owns_process: whether the process is the command's own, and may be ended at once.
+    """
+
+    output: str | None
+    jobs: int | None
+    force: bool
+    owns_process: bool
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Options":
+        """Takes them from a command's arguments."""
+        return cls(args.output, args.jobs, args.force, args.owns_process)
+
+
 @dataclasses.dataclass
 class _Totals:
     """Of what was coded since it was made."""
@@ -98,27 +120,27 @@ def is_folder(source: str, jobs: int | None) -> bool:
     return found
 
 
-def run(args: argparse.Namespace, source: str, kind: Kind) -> int:
+def run(source: str, kind: Kind, options: Options) -> int:
     """Codes a folder, and prints what became of it.
 
     Returns:
         The exit status: 2 if anything failed.
     """
-    if args.jobs is not None and args.jobs < 1:
-        raise ValueError(f"--jobs is {args.jobs}; expected at least 1")
-    target = _checked_target(source, args.output)
+    if options.jobs is not None and options.jobs < 1:
+        raise ValueError(f"--jobs is {options.jobs}; expected at least 1")
+    target = _checked_target(source, options.output)
     found, totals = _find(Path(source), target, kind), _Totals()
-    tasks = found.tasks if args.force else [task for task in found.tasks if not os.path.lexists(task[1])]
+    tasks = found.tasks if options.force else [task for task in found.tasks if not os.path.lexists(task[1])]
     for folder in {output.parent for _, output in found.tasks}:
         remove_leftovers(folder)
     for path, reason in found.failed:
         _tell_failure(path, reason, totals)
     try:
         if tasks:
-            _code(tasks, kind, args.jobs, force=args.force, totals=totals)
+            _code(tasks, kind, options.jobs, force=options.force, totals=totals)
     except KeyboardInterrupt:
         message = f"interrupted: {totals.done} of {len(tasks)} pictures are done; the same command goes on"
-        if not args.owns_process:
+        if not options.owns_process:
             raise KeyboardInterrupt(message) from None
         # Python would wait for its threads, each with a picture in hand. Files are whole or not there.
         common.warn(message)

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxcompress.cli import common
 from jaxcompress.metric_table import DISTORTIONS, VALUES
@@ -55,53 +55,96 @@ def _left_out() -> list[str]:
     return [key for key, value in DISTORTIONS.items() if not value.by_default]
 
 
-def points(args: argparse.Namespace, qualities: Sequence[Any] | None) -> list[Any] | None:
+class Options(NamedTuple):
+    """The arguments of `add_arguments`.
+
+    Attributes:
+        paths: pictures and folders.
+        folder: where results go.
+        name: name of the curve; None for the codec's.
+        force: replace existing files.
+        save: keep coded files and decoded pictures.
+        metrics: what to measure; None for the usual.
+        bpp: target rates, if there are any.
+        match: file of a curve whose rates are the targets.
+        jobs: pictures at a time.
+        command: how the user called the command.
+    """
+
+    paths: Sequence[str]
+    folder: Path
+    name: str | None
+    force: bool
+    save: bool
+    metrics: Sequence[str] | None
+    bpp: Sequence[float] | None
+    match: str | None
+    jobs: int
+    command: str
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Options":
+        """Takes them from a command's arguments, and checks them."""
+        if args.jobs < 1:
+            raise ValueError(f"--jobs is {args.jobs}; expected at least 1")
+        if wrong := [bpp for bpp in args.bpp or () if not 0 < bpp < math.inf]:
+            raise ValueError(f"--bpp has {wrong[0]}; expected positive numbers of bits per pixel")
+        return cls(
+            paths=args.paths,
+            folder=Path(args.output),
+            name=args.name,
+            force=args.force,
+            save=args.save,
+            metrics=args.metrics,
+            bpp=args.bpp,
+            match=args.match,
+            jobs=args.jobs,
+            command=shlex.join(["jaxcompress", *args.words]),
+        )
+
+
+def _points(options: Options, qualities: Sequence[Any] | None) -> list[Any] | None:
     """Qualities and targets; None for what a codec has by default."""
     from jaxcompress.evaluate import Target, load_curve
 
     wanted: list[Any] = list(qualities or [])
-    if args.bpp is not None:
-        if wrong := [bpp for bpp in args.bpp if not 0 < bpp < math.inf]:
-            raise ValueError(f"--bpp has {wrong[0]}; expected positive numbers of bits per pixel")
-        wanted += [Target(f"{bpp:g} bpp", bpp) for bpp in args.bpp]
-    if args.match is not None:
-        curve = load_curve(args.match)
+    wanted += [Target(f"{bpp:g} bpp", bpp) for bpp in options.bpp or ()]
+    if options.match is not None:
+        curve = load_curve(options.match)
         by_point: dict[Any, dict[str, float]] = {}
         for row in curve.pictures:
             by_point.setdefault(row.get("point", row["quality"]), {})[row["picture"]] = row["bpp"]
         if not by_point:
-            raise ValueError(f"{args.match} has no rows for single pictures, whose bits could be matched")
+            raise ValueError(f"{options.match} has no rows for single pictures, whose bits could be matched")
         wanted += [Target(f"as {curve.name} {label}", targets) for label, targets in by_point.items()]
     return wanted or None
 
 
-def run(args: argparse.Namespace, codecs: Sequence[Any], qualities: Sequence[Any] | None, **settings: Any) -> int:
+def run(codecs: Sequence[Any], qualities: Sequence[Any] | None, options: Options, **settings: Any) -> int:
     """Runs codecs over the pictures, writes their curves, prints their means, and tells what failed.
 
     Returns:
         The exit status: 1 if a picture failed.
     """
-    if args.jobs < 1:
-        raise ValueError(f"--jobs is {args.jobs}; expected at least 1")
-    if args.name and len(codecs) > 1:
+    if options.name and len(codecs) > 1:
         raise ValueError(f"--name is for one curve; there are {', '.join(codec.name for codec in codecs)}")
     from jaxcompress.evaluate import DEFAULT_METRICS, Settings, find_pictures
     from jaxcompress.evaluate import run as run_codec
     from jaxcompress.files import file_name, write_file
 
-    folder = Path(args.output)
-    pictures = find_pictures(args.paths, without=folder)
-    wanted = points(args, qualities)
+    folder = options.folder
+    pictures = find_pictures(options.paths, without=folder)
+    wanted = _points(options, qualities)
     for codec in codecs:
-        codec.name = args.name or codec.name
+        codec.name = options.name or codec.name
     files = {codec.name: folder / f"{file_name(codec.name)}.json" for codec in codecs}
-    _check_folder(folder, list(files.values()), save=args.save, force=args.force)
+    _check_folder(folder, list(files.values()), save=options.save, force=options.force)
     how = Settings(
-        metrics=args.metrics or DEFAULT_METRICS,
-        jobs=args.jobs,
-        save=folder if args.save else None,
+        metrics=options.metrics or DEFAULT_METRICS,
+        jobs=options.jobs,
+        save=folder if options.save else None,
         progress=sys.stderr.isatty(),
-        meta={"command": shlex.join(["jaxcompress", *args.words])},
+        meta={"command": options.command},
         **settings,
     )
     failed = 0
@@ -114,8 +157,8 @@ def run(args: argparse.Namespace, codecs: Sequence[Any], qualities: Sequence[Any
             common.warn(f"{codec.name}: no picture came through; nothing was written")
             continue
         path = files[codec.name]
-        curve.save(path, overwrite=args.force)
-        write_file(path.with_suffix(".csv"), _csv(curve.pictures).encode(), overwrite=args.force)
+        curve.save(path, overwrite=options.force)
+        write_file(path.with_suffix(".csv"), _csv(curve.pictures).encode(), overwrite=options.force)
         _print(curve)
         _tell_far_targets(curve)
         print(

@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from jaxcompress.codec.verify import verify
+    from jaxcompress.verification import verify
 
-    weights = common.chosen_weights(args)
+    weights = common.Choice.of(args).load()
     codec = common.make_codec(weights)
     with tqdm(paths, desc="verifying", unit="file", leave=False, disable=None) as bar:
         report = verify(

@@ -3,22 +3,22 @@
 import functools
 import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from jaxcompress.codec import compressai_format, container
+from jaxcompress.codec import container
 from jaxcompress.codec.batch import ordered_map
 from jaxcompress.codec.coded_string import EntropyMode
-from jaxcompress.codec.compressai_strings import decode_strings, encode_strings
-from jaxcompress.codec.errors import WeightsMismatchError
+from jaxcompress.codec.compressai_strings import CompressAICoder, decode_strings, encode_strings
 from jaxcompress.codec.jxc import JxcCoder
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.networks import NetworksByDevice
-from jaxcompress.codec.pixels import PaddedPicture, checked_picture
-from jaxcompress.ops import centered_padding
+from jaxcompress.codec.pixels import checked_picture
+from jaxcompress.codec.rate import CodedPicture, RateCoder, Target
+from jaxcompress.metrics import bits_per_pixel
 from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights
-from jaxcompress.weights_checks import check_weights
 
 
 class Codec:
@@ -39,7 +39,7 @@ class Codec:
         progress: show bars on standard error for work that takes longer than a second.
 
     Raises:
-        ValueError: the weights do not fit the model, or have no integer networks; or the model has latents of another
+        ValueError: `entropy` is "integer" and the weights have no integer networks; or the model has latents of another
             kind than y alone or y after one hyper-latent.
 
     Example:
@@ -58,9 +58,10 @@ class Codec:
     ):
         self.weights = weights
         self.model = weights.model()
-        check_weights(weights)
         self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
         self._jxc = JxcCoder(weights, self.model.layout, self._networks, _entropy_mode(entropy, weights))
+        self._compressai = CompressAICoder(weights, self.model.layout, self._networks)
+        self._rates = RateCoder(self._jxc, self.model.layout, weights.architecture)
 
     @property
     def _coders(self) -> dict[EntropyMode, LatentCoder]:
@@ -72,41 +73,88 @@ class Codec:
 
     # ---------------------------------------------------------------- pictures and files
 
+    @property
+    def qualities(self) -> range:
+        """Qualities that `compress` takes, from the fewest bits to the most; empty for models of one rate."""
+        return self._rates.qualities
+
+    @property
+    def default_quality(self) -> int | None:
+        """The quality that `compress` takes if it is not told another; None for models of one rate."""
+        return self._rates.default_quality
+
     def compress(
         self,
         image: np.ndarray,
         *,
+        quality: int | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        nearest: bool = False,
         format: str = "jxc",
         icc_profile: bytes = b"",
         threads: int = PROCESSORS,
-        numbers: Mapping[str, int] | None = None,
     ) -> bytes:
         """Codes a picture.
 
         Args:
             image: uint8 `[H, W, 3]` (sRGB) or `[H, W]` (grey), at least 1 x 1.
+            quality: for models whose rate can be set, one of `qualities`; `default_quality` if not given.
+            bpp: instead of a quality, bits per pixel of the file: met within 2 %, or by the nearest quality.
+            psnr: instead of a quality, PSNR of the decoded picture in decibels: met within 0.05 dB, or by the nearest
+                quality.
+            nearest: where no quality gives so few or so many bits or decibels, take the lowest or the highest.
             format: "jxc", or "compressai" for the container of CompressAI's example codec (colour only; the weights'
                 metadata must tell quality and metric, which that format stores).
             icc_profile: colour profile to keep in a `.jxc`.
             threads: of the entropy coder; for several pictures see `compress_batch`.
-            numbers: numbers of the model's settings, see `models.Setting`; their defaults if not given.
 
         Returns:
             The bytes of a file.
 
         Raises:
-            ValueError: the picture is of another type or shape, the format is unknown, or the model has other settings.
+            ValueError: the picture is of another type or shape, or the format is unknown; or quality and targets do
+                not belong together, or to this model.
+            TargetError: no quality gives so few or so many bits or decibels.
         """
+        return self.code(
+            image,
+            quality=quality,
+            bpp=bpp,
+            psnr=psnr,
+            nearest=nearest,
+            format=format,
+            icc_profile=icc_profile,
+            threads=threads,
+        ).data
+
+    def code(
+        self,
+        image: np.ndarray,
+        *,
+        quality: int | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        nearest: bool = False,
+        format: str = "jxc",
+        icc_profile: bytes = b"",
+        threads: int = PROCESSORS,
+    ) -> CodedPicture:
+        """Codes a picture as `compress` does, and says what was reached: quality, bits per pixel, PSNR."""
         image = checked_picture(image)
         if format == "jxc":
-            return self._jxc.encode(image, icc_profile, threads, dict(numbers or self.model.layout.default_numbers))
-        if format == "compressai":
-            return self._compress_compressai(image, threads)
-        raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
+            target = Target.of(quality=quality, bpp=bpp, psnr=psnr)
+            return self._rates.code(image, target, nearest=nearest, icc_profile=icc_profile, threads=threads)
+        if format != "compressai":
+            raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
+        if (quality, bpp, psnr) != (None, None, None):
+            raise ValueError("CompressAI's format is for models of one rate; leave out quality, bpp and psnr")
+        data = self._compressai.encode(image, threads)
+        return CodedPicture(data, None, bits_per_pixel(data, *image.shape[:2]))
 
     def decompress(
         self,
-        data: bytes,
+        data: bytes | container.JxcFile,
         *,
         max_pixels: int = container.MAX_PIXELS,
         layout: str | None = None,
@@ -115,8 +163,9 @@ class Codec:
         """Decodes a file of either format.
 
         Args:
-            data: the bytes of a `.jxc` file, or of CompressAI's example codec.
-            max_pixels: refuse larger pictures.
+            data: the bytes of a `.jxc` file, or of CompressAI's example codec; or a `.jxc` file that
+                `container.unpack` has read, which is not read again.
+            max_pixels: refuse larger pictures; of a file that has been read, `container.unpack` has done so.
             layout: of a CompressAI file, see `compressai_format`; found out if not given.
             threads: of the entropy coder; for several files see `decompress_batch`.
 
@@ -127,14 +176,14 @@ class Codec:
             WeightsMismatchError: the file was written with other weights.
             BitstreamError: the file is damaged or too large, or was coded where floating-point arithmetic differs.
         """
-        if data[:4] == container.MAGIC:
-            header, strings = container.unpack(data, max_pixels=max_pixels)
-            return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
-        return self._decompress_compressai(data, max_pixels, layout, threads)
+        if not isinstance(data, container.JxcFile) and data[:4] != container.MAGIC:
+            return self._compressai.decode(data, max_pixels, layout, threads)
+        header, strings = _unpacked(data, max_pixels)
+        return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
 
     def decompress_crop(
         self,
-        data: bytes | mmap.mmap,
+        data: bytes | mmap.mmap | container.JxcFile,
         left: int,
         top: int,
         width: int,
@@ -147,7 +196,8 @@ class Codec:
         Only what the rectangle depends on is read and decoded: the header, z, and the chunks of y around it.
 
         Args:
-            data: the bytes of the file; a map of it in memory (`mmap`) spares reading the rest.
+            data: the bytes of the file; a map of it in memory (`mmap`) spares reading the rest. Or what
+                `container.unpack` has read, which is not read again.
             left: first column, from 0.
             top: first row, from 0.
             width: columns, at least 1.
@@ -161,7 +211,7 @@ class Codec:
             ValueError: the rectangle is empty, or not wholly in the picture.
             BitstreamError: see `decompress`; also for files of CompressAI's example codec, which have no chunks.
         """
-        header, strings = container.unpack(data, max_pixels=max_pixels, in_part=True)
+        header, strings = _unpacked(data, max_pixels, in_part=True)
         rows, columns = slice(top, top + height), slice(left, left + width)
         if not (0 <= top < rows.stop <= header.height and 0 <= left < columns.stop <= header.width):
             raise ValueError(
@@ -170,35 +220,13 @@ class Codec:
             )
         return self._jxc.decode(header, strings, (rows, columns), PROCESSORS)
 
-    def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None, threads: int) -> np.ndarray:
-        header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
-        ours = self.model.layout
-        if len(strings) != len(ours.latents):
-            raise WeightsMismatchError(
-                f"the file has {len(strings)} strings, of {header.architecture}; the weights at hand are of "
-                f"{self.weights.architecture}, which makes {len(ours.latents)}"
-            )
-        compressai_format.check_shape(header, ours.stride)
-        top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
-        x_hat = decode_strings(self._networks, ours, strings, header.shape, threads)
-        x_hat = x_hat[top : top + header.height, left : left + header.width]
-        return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
-
-    def compress_batch(
-        self,
-        images: Iterable[np.ndarray],
-        *,
-        format: str = "jxc",
-        jobs: int = PROCESSORS,
-        numbers: Mapping[str, int] | None = None,
-    ) -> list[bytes]:
+    def compress_batch(self, images: Iterable[np.ndarray], *, jobs: int = PROCESSORS, **options: Any) -> list[bytes]:
         """Codes several pictures, of any sizes, on all processors and devices: `compress` of each, in order.
 
         Args:
             images: see `compress`; any iterable, such as a generator that reads files.
-            format: see `compress`.
             jobs: pictures at a time.
-            numbers: see `compress`; the same for all pictures.
+            options: of `compress`, such as `quality` and `format`; every picture gets one thread.
 
         Returns:
             The bytes of a file for each.
@@ -206,19 +234,13 @@ class Codec:
         Raises:
             ValueError: as `compress` for the first picture that fails.
         """
-        return list(self.iter_compressed(images, format=format, jobs=jobs, numbers=numbers))
+        return list(self.iter_compressed(images, jobs=jobs, **options))
 
     def iter_compressed(
-        self,
-        images: Iterable[np.ndarray],
-        *,
-        format: str = "jxc",
-        jobs: int = PROCESSORS,
-        numbers: Mapping[str, int] | None = None,
+        self, images: Iterable[np.ndarray], *, jobs: int = PROCESSORS, **options: Any
     ) -> Iterator[bytes]:
         """`compress_batch` that yields one file after the other, with at most twice `jobs` pictures in memory."""
-        compress = functools.partial(self.compress, format=format, threads=1, numbers=numbers)
-        return ordered_map(compress, images, jobs=jobs)
+        return ordered_map(functools.partial(self.compress, threads=1, **options), images, jobs=jobs)
 
     def decompress_batch(
         self, files: Iterable[bytes], *, max_pixels: int = container.MAX_PIXELS, jobs: int = PROCESSORS
@@ -274,22 +296,6 @@ class Codec:
         """
         self._jxc.check_header(header)
 
-    def _compress_compressai(self, image: np.ndarray, threads: int) -> bytes:
-        if image.ndim != 3:
-            raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
-        height, width = image.shape[:2]
-        padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
-        strings, shape = encode_strings(self._networks, PaddedPicture(image, padding), threads)
-        metadata = self.weights.metadata
-        quality, metric = metadata.get("quality"), metadata.get("metric")
-        if not isinstance(quality, int) or not isinstance(metric, str):
-            raise ValueError(
-                f"CompressAI's format names a quality and a metric, but the weights say quality {quality!r}, metric "
-                f"{metric!r}: give --quality and --metric (or put them in the weights' metadata)"
-            )
-        header = compressai_format.Header(self.weights.architecture, metric, quality, height, width, shape)
-        return compressai_format.pack(header, strings)
-
     # ---------------------------------------------------------------- CompressAI's strings
 
     def compress_strings(self, x: np.ndarray) -> tuple[list[list[bytes]], tuple[int, int]]:
@@ -340,6 +346,14 @@ class Codec:
 
     def _decode_strings(self, strings: Sequence[bytes], shape: tuple[int, int]) -> np.ndarray:
         return decode_strings(self._networks, self.model.layout, strings, shape, PROCESSORS)
+
+
+def _unpacked(
+    data: bytes | mmap.mmap | container.JxcFile, max_pixels: int, *, in_part: bool = False
+) -> container.JxcFile:
+    if isinstance(data, container.JxcFile):
+        return data
+    return container.unpack(data, max_pixels=max_pixels, in_part=in_part)
 
 
 def _entropy_mode(entropy: str | None, weights: Weights) -> EntropyMode:

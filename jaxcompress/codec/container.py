@@ -11,6 +11,7 @@ import mmap
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jaxcompress.codec import version_3
 from jaxcompress.codec.byte_reader import ByteReader, pack_number, pack_text
@@ -33,6 +34,18 @@ _SHORTEST = 16  # bytes; no file is shorter
 _SIZE_LIMIT = 2**16  # of N, M, the padding, and a chunk
 _INTEGER, _WAVEFRONT, _GREY = 1, 2, 4  # bits of the byte that says how the picture was coded
 _FORMATS = 4  # stream formats that fit in front of a string's length
+
+
+class JxcFile(NamedTuple):
+    """A file that was read.
+
+    Attributes:
+        header: all fields but the strings.
+        strings: z (if the model has one), then the chunks of y in raster order.
+    """
+
+    header: Header
+    strings: list[CodedString]
 
 
 def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
@@ -59,9 +72,16 @@ def pack(header: Header, strings: Sequence[CodedString]) -> bytes:
     return data + _CRC.pack(zlib.crc32(data))
 
 
-def unpack(
-    data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bool = False
-) -> tuple[Header, list[CodedString]]:
+def header_bytes(data: bytes) -> int:
+    """How many bytes of a file are not strings: the header and the two checksums.
+
+    Args:
+        data: a file that `pack` wrote, which is not checked.
+    """
+    return _START.unpack_from(data)[2] + _CRC.size
+
+
+def unpack(data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bool = False) -> JxcFile:
     """Reads a file, and checks all that can be checked without the weights.
 
     Args:
@@ -71,7 +91,7 @@ def unpack(
             string by its own checksum when it is decoded.
 
     Returns:
-        Header and strings.
+        Header and strings, which `Codec.decompress` takes as well.
 
     Raises:
         BitstreamError: it is no `.jxc` file, of a newer version, damaged, or too large.
@@ -92,7 +112,7 @@ def unpack(
         known = reader.member(StreamFormat, stream_format)
         strings.append(CodedString(source[start : start + length], known, checksum))
         start += length
-    return header, strings
+    return JxcFile(header, strings)
 
 
 def version_of(data: bytes | mmap.mmap) -> int:

@@ -76,10 +76,8 @@ class LearnedCodec(PictureCodec):
             decoded = Decoded(np.rint(x_hat * 255).astype(np.uint8), seconds / 2)
             return Encoded(b"", seconds / 2, compiling, estimated_bits=bits, reconstruction=decoded)
         data, seconds, compiling = self._timed("encode", quality, shape, lambda: codec.compress(pixels))
-        _, strings = container.unpack(data)
-        header_bytes = len(data) - sum(len(string.data) for string in strings)
         bits, _ = self._run(quality, pixels)
-        return Encoded(data, seconds, compiling, header_bytes, bits)
+        return Encoded(data, seconds, compiling, container.header_bytes(data), bits)
 
     def decode(self, data: bytes, quality: Quality, shape: tuple[int, int]) -> Decoded:
         """See `PictureCodec`."""

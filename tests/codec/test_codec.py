@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import operator
 import pickle
 import struct
 import threading
@@ -10,12 +11,14 @@ import zlib
 import jax
 import numpy as np
 import pytest
+from flax import linen as nn
 from flax import traverse_util
 
 from jaxcompress import Codec, coder, metrics, models
 from jaxcompress.architecture_table import COMPRESSAI
 from jaxcompress.codec import BitstreamError, WeightsMismatchError, container
 from jaxcompress.codec.coded_string import CodedString, SymbolOrder
+from jaxcompress.models import FactorizedPrior
 
 SIZES = [(1, 1), (1, 70), (64, 64), (65, 63)]
 
@@ -188,10 +191,48 @@ def test_weights_of_another_architecture_are_refused(codec, golden_of, photo):
         golden_of("bmshj2018-hyperprior").codec.decompress(codec.compress(photo))
 
 
+class Sharpening(FactorizedPrior):
+    """A model with a part of its own."""
+
+    def setup(self):
+        super().setup()
+        self.sharpen = self.param("sharpen", nn.initializers.ones, (3,))
+
+
 def test_parts_of_a_custom_model_count_as_deciding(golden_of):
     weights = golden_of("bmshj2018-factorized").weights
-    custom = dataclasses.replace(weights, params={**weights.params, "sharpen": {"kernel": np.ones(3, np.float32)}})
+    custom = dataclasses.replace(
+        weights,
+        params={**weights.params, "sharpen": np.ones(3, np.float32)},
+        module=Sharpening(n=weights.n, m=weights.m),
+    )
     assert custom.bits_fingerprint() != weights.bits_fingerprint()
+    assert custom.synthesis_fingerprint() == weights.synthesis_fingerprint()
+
+
+def test_weights_are_checked_when_they_are_made(golden_of):
+    weights = golden_of("bmshj2018-factorized").weights
+    with pytest.raises(ValueError, match="has no parameters sharpen"):
+        dataclasses.replace(weights, params={**weights.params, "sharpen": np.ones(3, np.float32)})
+
+
+def test_fingerprints_are_made_once_and_arrays_are_not_copied_again(golden_of, monkeypatch):
+    weights = dataclasses.replace(golden_of("bmshj2018-factorized").weights, metadata={"quality": 3})
+    expected = weights.fingerprints()
+    monkeypatch.setattr("jaxcompress.weights.fingerprint", lambda arrays: "made again")
+    assert weights.fingerprints() == expected
+    again = dataclasses.replace(weights, metadata={"quality": 4})
+    assert all(map(operator.is_, jax.tree.leaves(again.params), jax.tree.leaves(weights.params)))
+    assert set(again.fingerprints().values()) == {"made again"}
+
+
+def test_a_file_that_was_read_is_decoded_without_reading_it_again(codec, photo, monkeypatch):
+    data = codec.compress(photo)
+    expected = codec.decompress(data)
+    file = container.unpack(data)
+    monkeypatch.setattr(container, "unpack", None)
+    np.testing.assert_array_equal(codec.decompress(file), expected)
+    np.testing.assert_array_equal(codec.decompress_crop(file, 5, 7, 20, 30), expected[7:37, 5:25])
 
 
 @pytest.mark.parametrize(
@@ -311,7 +352,6 @@ class WithAnOption(models.ScaleHyperprior):
 def test_models_whose_parameters_need_more_than_their_prior_gives_are_refused(golden_of):
     case = golden_of("bmshj2018-hyperprior")
     model = case.weights.model()
-    own = dataclasses.replace(case.weights, module=InPasses(n=model.n, m=model.m))
     with pytest.raises(ValueError, match=r"InPasses\.gaussian_parameters needs more than the output of h_s"):
-        Codec(own)
+        Codec(dataclasses.replace(case.weights, module=InPasses(n=model.n, m=model.m)))
     Codec(dataclasses.replace(case.weights, module=WithAnOption(n=model.n, m=model.m)))

@@ -15,7 +15,7 @@ VERIFY = """
 import hashlib, sys
 import jaxcompress
 from jaxcompress.codec import read_picture
-from jaxcompress.codec.verify import verify
+from jaxcompress.verification import verify
 
 weights, *files = sys.argv[1:]
 codec = jaxcompress.Codec(jaxcompress.load(weights))

@@ -8,12 +8,12 @@ import pytest
 
 from jaxcompress import Codec, coder
 from jaxcompress.codec import strings
-from jaxcompress.codec.drawn import draw_symbols
 from jaxcompress.codec.latents import LatentCoder
-from jaxcompress.codec.verify import verify
 from jaxcompress.entropy import CodingTables
 from jaxcompress.integer import FORMS, IntegerEvaluator, IntegerNetworks, quantize_entropy
 from jaxcompress.priors import Raster
+from jaxcompress.verification import verify
+from jaxcompress.verification.synthetic_latents import draw_symbols
 
 
 def image_file(pixels):

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec import drawn
 from jaxcompress.codec.codec import Codec
 from jaxcompress.codec.coded_string import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.context import integer_context_model
@@ -20,6 +19,7 @@ from jaxcompress.codec.windows import tiles
 from jaxcompress.entropy import CodingTables
 from jaxcompress.integer import FORMS, IntegerEvaluator, Parameters
 from jaxcompress.priors import Raster
+from jaxcompress.verification import synthetic_latents
 
 ROUND_TRIP = "round trip"
 """The way that compares decoding with what the encoder knows."""
@@ -44,7 +44,7 @@ class Subject:
     chunk: tuple[int, int]
     strings: Sequence[CodedString] = ()
     order: SymbolOrder = SymbolOrder.RASTER
-    numbers: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawn: bool = False
 
 
@@ -69,7 +69,7 @@ Way = Callable[[Subject, Expected], str]
 """What differs, or nothing."""
 
 
-class Ways:
+class Variants:
     """All ways of this machine for one codec's weights.
 
     Args:
@@ -118,19 +118,19 @@ class Ways:
         """The fastest kernel of an autoregressive model, whose results are expected; else None."""
         return next(iter(self._kernels.values()), None)
 
-    def hyper(self, z: np.ndarray | None, numbers: Mapping[str, int]) -> Any:
+    def hyper(self, z: np.ndarray | None, numbers: Mapping[str, Any]) -> Any:
         """Side information that is expected of z."""
         return None if z is None else self._evaluator.hyper_synthesis(z, **numbers)
 
-    def draw(self, tables: CodingTables, z: np.ndarray, numbers: Mapping[str, int], seed: bytes) -> np.ndarray:
-        """Latents `[h, w, M]` drawn from the model given z, see `codec.drawn`."""
+    def draw(self, tables: CodingTables, z: np.ndarray, numbers: Mapping[str, Any], seed: bytes) -> np.ndarray:
+        """Latents `[h, w, M]` drawn from the model given z, see `synthetic_latents`."""
         hyper, prior, channels = self.hyper(z, numbers), self._layout.last.prior, self._layout.last.channels
         if self.kernel:
-            return drawn.draw_autoregressive(tables, self.kernel, hyper, channels, seed)
+            return synthetic_latents.draw_autoregressive(tables, self.kernel, hyper, channels, seed)
         if self._in_one_pass:
-            return drawn.draw_y(tables, hyper, seed)
+            return synthetic_latents.draw_y(tables, hyper, seed)
         parameters = functools.partial(self._evaluator.parameters, hyper, **numbers)
-        return drawn.draw_in_passes(tables, prior, parameters, (*hyper.shape[:2], channels), seed)
+        return synthetic_latents.draw_in_passes(tables, prior, parameters, (*hyper.shape[:2], channels), seed)
 
     def expect(self, subject: Subject) -> Expected:
         """What all ways should find.

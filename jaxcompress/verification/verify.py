@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec import container, drawn
+from jaxcompress.codec import container
 from jaxcompress.codec.codec import Codec
 from jaxcompress.codec.coded_string import EntropyMode
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.jxc import chunk_size
 from jaxcompress.codec.picture import read_picture
-from jaxcompress.codec.ways import ROUND_TRIP, Expected, Subject, Ways
 from jaxcompress.entropy import to_symbols
 from jaxcompress.integer import Parameters
+from jaxcompress.verification import synthetic_latents
+from jaxcompress.verification.variants import ROUND_TRIP, Expected, Subject, Variants
 
 _SETTINGS = 4
 """Values of each of a model's settings that are verified."""
@@ -111,10 +112,10 @@ class _Verification:
         self._tables = codec.weights.tables
         layout = codec.model.layout
         self._ends = layout.latents[0], layout.last
-        self._ways = Ways(codec, threads)
+        self._variants = Variants(codec, threads)
         self._step = step
         # By way and source: what differs, or nothing.
-        self._found: dict[str, dict[str, str]] = {way: {} for way in self._ways.all}
+        self._found: dict[str, dict[str, str]] = {way: {} for way in self._variants.all}
         self._skipped: dict[str, str] = {}
         self._digests: list[bytes] = []
 
@@ -131,11 +132,11 @@ class _Verification:
             return
         for subject in subjects:
             try:
-                expected = self._ways.expect(subject)
+                expected = self._variants.expect(subject)
             except (BitstreamError, coder.StreamError) as error:
                 self._undecodable(name, error)
                 return
-            for way in self._ways.all:
+            for way in self._variants.all:
                 self._check(name, way, subject, expected)
             # Only what integers alone decide is hashed: drawn latents, or a file's.
             if is_file:
@@ -150,14 +151,14 @@ class _Verification:
             different = tuple(Difference(source, what) for source, what in found.items() if what)
             rows.append(Row(way, len(found) - len(different), different))
         weights = self._codec.weights
-        fingerprint = weights.bits_fingerprint(integer=self._ways.networks is not None)
+        fingerprint = weights.bits_fingerprint(integer=self._variants.networks is not None)
         total = hashlib.sha256(b"jaxcompress verify 1" + bytes.fromhex(fingerprint) + b"".join(sorted(self._digests)))
         return Report(tuple(rows), self._skipped, total.hexdigest()[:32])
 
     def _check(self, name: str, way: str, subject: Subject, expected: Expected) -> None:
         self._step(name, way)
         try:
-            what = self._ways.all[way](subject, expected)
+            what = self._variants.all[way](subject, expected)
         except ValueError as error:  # such as streams that do not decode
             what = str(error)
         self._found[way][name] = self._found[way].get(name) or what
@@ -175,7 +176,7 @@ class _Verification:
         subjects = []
         for numbers in self._all_numbers():
             y, z = self._codec.analyse(pixels, numbers)
-            symbols = None if z is None else to_symbols(np.rint(z - self._ways.latents.medians))
+            symbols = None if z is None else to_symbols(np.rint(z - self._variants.latents.medians))
             chunk = chunk_size(y.shape)
             subjects.append(Subject(y, symbols, chunk, numbers=numbers))
             subjects.append(self._draw(y.shape, z, chunk, numbers, hashlib.sha256(data).digest()))
@@ -201,17 +202,17 @@ class _Verification:
     ) -> Subject:
         first, last = (self._tables[latent.prior.tables] for latent in self._ends)
         if z is None:
-            y = drawn.draw_z(first, shape, seed) + self._ways.latents.medians
+            y = synthetic_latents.draw_z(first, shape, seed) + self._variants.latents.medians
             return Subject(y.astype(np.float32), None, chunk, numbers=numbers, drawn=True)
-        symbols = drawn.draw_z(first, z.shape, seed)
-        y = self._ways.draw(last, symbols, numbers, seed)
+        symbols = synthetic_latents.draw_z(first, z.shape, seed)
+        y = self._variants.draw(last, symbols, numbers, seed)
         return Subject(y, symbols, chunk, numbers=numbers, drawn=True)
 
     def _of_file(self, name: str, data: bytes) -> Subject:
         """The latents that it decodes to."""
         try:
             header, strings = container.unpack(data)
-            if header.entropy_mode == EntropyMode.FLOAT and self._ways.mode != EntropyMode.FLOAT:
+            if header.entropy_mode == EntropyMode.FLOAT and self._variants.mode != EntropyMode.FLOAT:
                 raise _Skipped("it was coded with floating-point networks, which differ between machines")
             self._codec.check_header(header)
         except BitstreamError as error:
@@ -220,8 +221,8 @@ class _Verification:
         shape = header.padded_height // stride, header.padded_width // stride
         self._step(name, "decoding")
         how: Any = {"order": header.symbol_order, "threads": 1, "numbers": numbers}
-        y = self._ways.latents.decode(strings, shape, header.chunk_size, **how)
-        z = self._ways.latents.decode_z(strings[0], shape, threads=1) if self._ways.networks else None
+        y = self._variants.latents.decode(strings, shape, header.chunk_size, **how)
+        z = self._variants.latents.decode_z(strings[0], shape, threads=1) if self._variants.networks else None
         return Subject(y, z, header.chunk_size, strings, header.symbol_order, numbers)
 
 
