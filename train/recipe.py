@@ -168,13 +168,13 @@ class Recipe:
             for key, setting in zip(keys, model.layout.settings, strict=False)
         }
 
-    def validation_numbers(self, model: CompressionModel) -> Sequence[dict[str, int]]:
-        """Numbers of the model's settings to validate at: the defaults; override it to validate at several.
+    def validation_qualities(self, model: CompressionModel) -> Sequence[int | None]:
+        """Qualities to validate at, see `Codec.compress`: the default; override it to validate at several.
 
         Args:
             model: the module.
         """
-        return [model.layout.default_numbers]
+        return [None]
 
     def validation_loss(self, result: "Validation", **settings: float) -> float:
         """Loss of a validation, by which the best weights are known.

@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 
 from jaxcompress import metrics
 from jaxcompress.codec import Codec, write_picture
+from jaxcompress.codec.rate import RATE
 from jaxcompress.integer import UnsupportedNetworkError, quantize_entropy
 from jaxcompress.models import CompressionModel
 from jaxcompress.train.recipe import Recipe
@@ -71,32 +72,32 @@ def export(
 
 
 def validate(
-    weights: Weights, pictures: Sequence[np.ndarray], *, numbers: Mapping[str, int] | None = None
+    weights: Weights, pictures: Sequence[np.ndarray], *, quality: int | None = None
 ) -> tuple[list[Validation], list[np.ndarray]]:
     """Codes pictures to files and back.
 
     Args:
         weights: to code with.
         pictures: uint8 `[H, W, 3]`, preferably of one size: each size compiles anew.
-        numbers: numbers of the model's settings, by name; their defaults if not given.
+        quality: from 1, of models whose rate is a setting; the default of the model if not given.
 
     Returns:
         Figures of each picture, and the decoded pictures.
     """
     codec = Codec(weights)
-    files = codec.compress_batch(pictures, numbers=numbers)
+    files = codec.compress_batch(pictures, quality=quality)
     decoded = codec.decompress_batch(files)
     return [_compare(*item) for item in zip(pictures, decoded, files, strict=True)], decoded
 
 
 class Report(NamedTuple):
-    """What a validation found, at all settings that the recipe names.
+    """What a validation found, at all qualities that the recipe names.
 
     Attributes:
         loss: mean of the recipe's `validation_loss`.
-        figures: by name, such as "validation/bpp", or "validation/rate=49/bpp" where there are several settings.
+        figures: by name, such as "validation/bpp", or "validation/quality=50/bpp" where there are several qualities.
         summary: the same in a line for people.
-        decoded: pictures of this process, at the middle of the settings.
+        decoded: pictures of this process, at the middle one of the qualities.
     """
 
     loss: float
@@ -108,24 +109,25 @@ class Report(NamedTuple):
 def report_on(
     recipe: Recipe, model: CompressionModel, weights: Weights, pictures: Sequence[np.ndarray], *, count: int
 ) -> Report:
-    """Validates weights at all settings that a recipe names.
+    """Validates weights at all qualities that a recipe names.
 
     Args:
-        recipe: names the settings and weighs the results.
+        recipe: names the qualities and weighs the results.
         model: the module.
         weights: to code with.
         pictures: those of this process.
         count: number of pictures of all processes.
     """
-    all_numbers = recipe.validation_numbers(model)
+    qualities = recipe.validation_qualities(model)
     losses, figures, lines, decoded = [], {}, [], []
-    for numbers in all_numbers:
-        results, pictures_back = validate(weights, pictures, numbers=numbers)
+    for quality in qualities:
+        results, pictures_back = validate(weights, pictures, quality=quality)
         decoded.append(pictures_back)
         mean = _mean_over_processes(results, count=count)
-        settings = {name: float(value[0]) for name, value in model.layout.values(dict(numbers)).items()}
+        numbers = model.layout.default_numbers | ({} if quality is None else {RATE: quality - 1})
+        settings = {name: float(value[0]) for name, value in model.layout.values(numbers).items()}
         losses.append(recipe.validation_loss(mean, **settings))
-        label = "".join(f"{name}={number}/" for name, number in numbers.items()) if len(all_numbers) > 1 else ""
+        label = f"quality={quality}/" if len(qualities) > 1 else ""
         found = {f"validation/{label}{name}": value for name, value in dataclasses.asdict(mean).items()}
         figures |= {name: value for name, value in found.items() if not math.isnan(value)}
         lines.append(f"{mean.bpp:.4f} bpp, {mean.psnr:.3f} dB")

@@ -158,8 +158,7 @@ def result(training, recipe, tmp_path_factory):
 def test_a_run_validates_real_files_at_several_rates(result, recipe):
     lines = [json.loads(line) for line in (result / "metrics.jsonl").read_text().splitlines()]
     (validation,) = (line for line in lines if "validation/loss" in line)
-    numbers = [entry["rate"] for entry in recipe.validation_numbers(MODEL)]
-    bpp = [validation[f"validation/rate={number}/bpp"] for number in numbers]
+    bpp = [validation[f"validation/quality={quality}/bpp"] for quality in recipe.validation_qualities(MODEL)]
     assert bpp == sorted(bpp)
     assert bpp[-1] > bpp[0]
     weights = load(result / "last.safetensors")
