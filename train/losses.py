@@ -101,8 +101,10 @@ def rate_distortion_by_picture(output: Output, x: jax.Array, *, lmbda: jax.Array
         Loss, rate and distortion; the last two are plain means.
     """
     _, height, width, _ = x.shape
-    nats = sum(-jnp.log(likelihood).sum((1, 2, 3)) for likelihood in output.likelihoods.values())
-    bpp = nats / (math.log(2) * height * width)
+    bits = jnp.zeros(len(x))
+    for likelihood in output.likelihoods.values():
+        bits -= jnp.log2(likelihood).sum((1, 2, 3))
+    bpp = bits / (height * width)
     mse = jnp.square(output.x_hat - x).mean((1, 2, 3))
     return RateDistortion((weights * (bpp + lmbda * 255**2 * mse)).mean(), bpp.mean(), mse.mean())
 

@@ -119,7 +119,10 @@ def report_on(
         count: number of pictures of all processes.
     """
     qualities = recipe.validation_qualities(model)
-    losses, figures, lines, decoded = [], {}, [], []
+    losses: list[float] = []
+    figures: dict[str, float] = {}
+    lines: list[str] = []
+    decoded: list[list[np.ndarray]] = []
     for quality in qualities:
         results, pictures_back = validate(weights, pictures, quality=quality)
         decoded.append(pictures_back)

@@ -10,6 +10,7 @@ run `visit`, which calls the same compiled programs on the same windows.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxcompress import coder
@@ -141,8 +142,8 @@ def integer_parameters(evaluator: IntegerEvaluator, windows: WindowSizes | None)
 
         # In 64ths, y_hat is whole numbers, as side information is.
         both = np.concatenate([known, np.rint(y_hat * 64).astype(np.int32)], -1)
-        indexes, means = as_floats(TiledNetwork(network, windows)(both, settings=numbers))
-        return _select(indexes, selection), None if means is None else _select(means, selection)
+        found = TiledNetwork(network, windows)(both, settings=numbers)
+        return as_floats(jax.tree.map(lambda a: _select(a, selection), found))
 
     return parameters
 
