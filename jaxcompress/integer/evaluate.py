@@ -18,7 +18,7 @@ from jaxcompress.layers import inside
 
 
 class Parameters(NamedTuple):
-    """What the coder needs of every latent.
+    """Tables and means of latents, as the coder takes them.
 
     Attributes:
         indexes: uint8, numbers of tables.
@@ -66,7 +66,7 @@ class IntegerEvaluator:
         self._passes = tuple(map(prepared, networks.passes))
         tables = {} if networks.settings is None else networks.settings.arrays()
         self._ends = jax.device_put({"thresholds": networks.thresholds, **tables}, device)
-        self._latent_shifts = networks.latent_shifts
+        self._latent_shifts = jax.device_put(networks.latent_shifts, device)
 
     def hyper_synthesis(self, z_symbols: np.ndarray, size: np.ndarray | None = None, **numbers: int) -> Any:
         """Computes scales and means of y from z, or side information for what follows.
