@@ -40,6 +40,9 @@ class IntegerEvaluator:
         form: one of `FORMS`; the device's own if not given. It does not change results.
         device: where to compute; JAX's default device if not given.
 
+    Attributes:
+        form: one of `FORMS`.
+
     Raises:
         ValueError: there is no such form.
     """
@@ -60,6 +63,7 @@ class IntegerEvaluator:
             plans = tuple(forms.plan_of(layer, form) for layer in layers)
             return plans, jax.device_put([forms.arrays_of(layer) for layer in layers], device)
 
+        self.form = form
         self._networks = networks
         self._hyper_plans, self._hyper_arrays = prepared(networks.hyper_synthesis)
         self._context_plans, self._context_arrays = prepared(networks.context)
