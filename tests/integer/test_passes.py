@@ -77,9 +77,10 @@ def of_pass(networks, side, y_hat, place, number):
 
 def make_layer(rng, shape, activation, input_range, *, factor=1, rows=None, extreme=False, skip=False, zero=False):
     kernel = rng.choice([-127, 127], shape) if extreme else rng.integers(-127, 128, shape)
+    largest = 2**26 if extreme and activation == "none" else 2**16
     return IntegerLayer(
         kernel=(kernel * (not zero)).astype(np.int8),
-        bias=rng.integers(-(2**16), 2**16, (shape[-1],) if rows is None else (rows, shape[-1])).astype(np.int32),
+        bias=rng.integers(-largest, largest, (shape[-1],) if rows is None else (rows, shape[-1])).astype(np.int32),
         shift=rng.integers(0, 12, shape[-1]).astype(np.int8),
         factor=factor,
         activation=activation,

@@ -129,7 +129,7 @@ def test_tables_and_means_of_the_light_codec_are_close_at_all_rates(few_pictures
         assert len(passes) == 4
         for indexes, means, found, found_means in passes:
             # Of 64 tables, for scales from 0.11 to 256. Random networks of 8 channels err more than trained ones.
-            assert np.sqrt(np.mean((found - indexes) ** 2)) < 1
+            assert np.abs(found - indexes).mean() < 0.5
             assert len(np.unique(indexes)) > 8
             assert np.sqrt(np.mean((found_means - means) ** 2)) < 0.05 * np.abs(means).max()
 
