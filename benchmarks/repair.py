@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 import jaxcompress
 from jaxcompress import Codec, coder, convert
-from jaxcompress.codec import BitstreamError, repair
+from jaxcompress.codec import BitstreamError, chunks, repair
 from jaxcompress.codec.coded_string import CodedString, SymbolOrder
 from jaxcompress.codec.latents import LatentCoder
 
@@ -140,7 +140,7 @@ def write_with_other_tables(latents, z: np.ndarray, y_string: bytes, place: str,
 def summarize(checks: Checks, name: str, cases: list[dict]) -> dict:
     """Counts, tries and seconds of decoded strings."""
     seconds = [case["seconds"] for case in cases]
-    limit = repair.MAX_SECONDS_AUTOREGRESSIVE if name in AUTOREGRESSIVE else repair.MAX_SECONDS
+    limit = chunks.MAX_SECONDS_AUTOREGRESSIVE if name in AUTOREGRESSIVE else chunks.MAX_SECONDS
     cpu = max(case["cpu"] for case in cases)
     checks.at_most(name, "seconds of the processor, worst", cpu, limit + SLACK)
     counts = {outcome: sum(case["outcome"] == outcome for case in cases) for outcome in ("right", "refused", "WRONG")}

@@ -12,7 +12,14 @@ Or by parts: `make_step` is a pure function of state, batch and key for a loop o
 import importlib
 from typing import TYPE_CHECKING
 
-from jaxcompress.train.losses import LAMBDAS, RateDistortion, quality_lambda, rate_distortion
+from jaxcompress.train.losses import (
+    LAMBDAS,
+    RateDistortion,
+    quality_lambda,
+    rate_distortion,
+    rate_distortion_by_picture,
+    rate_lambda,
+)
 
 if TYPE_CHECKING:
     from jaxcompress.train import data
@@ -74,6 +81,8 @@ __all__ = [
     "make_step",
     "quality_lambda",
     "rate_distortion",
+    "rate_distortion_by_picture",
+    "rate_lambda",
     "replicate",
     "run",
     "validate",

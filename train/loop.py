@@ -6,7 +6,6 @@ that finds checkpoints there goes on from the last one.
 """
 
 import contextlib
-import dataclasses
 import functools
 import logging
 import math
@@ -24,6 +23,7 @@ from jaxcompress import __version__, ops
 from jaxcompress.models import CompressionModel
 from jaxcompress.train.checkpoints import Checkpoints
 from jaxcompress.train.data import Batches
+from jaxcompress.train.data.batches import Source
 from jaxcompress.train.feed import open_data
 from jaxcompress.train.folder import check_code, check_recipe, locked, write_code, write_recipe
 from jaxcompress.train.interruption import Interrupted, Interruption
@@ -32,7 +32,7 @@ from jaxcompress.train.optimizers import make_plateau
 from jaxcompress.train.parallel import RUNNERS, Runner, as_global, replicate
 from jaxcompress.train.recipe import COMPUTE, Recipe
 from jaxcompress.train.step import Step, TrainState, init_state, make_step
-from jaxcompress.train.validation import Validation, export, validate, write_samples
+from jaxcompress.train.validation import export, report_on, write_samples
 from jaxcompress.weights import Weights, load
 from jaxcompress.weights_checks import check_params, expected_params
 
@@ -100,7 +100,8 @@ class _Run:
             self._resume()
             check_code(output, model)
         else:
-            initial = init_state(_initial_params(recipe, model), recipe.optimizer, steps=recipe.steps)
+            params = _initial_params(recipe, model, batches.source)
+            initial = init_state(params, recipe.optimizer, steps=recipe.steps)
             self.done, self.state = 0, replicate(initial, runner)
         if self.leads:
             write_recipe(output, recipe)
@@ -174,9 +175,8 @@ class _Run:
         self.progress.pause()
         weights = self._export()
         share = self.pictures[jax.process_index() :: jax.process_count()]
-        results, decoded = validate(weights, share)
-        result = _mean_over_processes(results, count=len(self.pictures))
-        loss = result.loss(lmbda=self.recipe.weight_of_distortion, metric=self.recipe.metric)
+        report = report_on(self.recipe, self.model, weights, share, count=len(self.pictures))
+        loss = report.loss
         if not math.isfinite(loss):
             raise NonFiniteError(self.done, "the validation loss", loss)
         self.validation_due = False
@@ -184,15 +184,12 @@ class _Run:
             weights.save(self.output / "last.safetensors", overwrite=True)
             if loss < self.best:
                 weights.save(self.output / "best.safetensors", overwrite=True)
-            write_samples(self.output / "samples" / f"step-{self.done:08}.png", share, decoded)
+            write_samples(self.output / "samples" / f"step-{self.done:08}.png", share, report.decoded)
         self.best = min(self.best, loss)
         self.state = self._with_plateau(loss)
-        figures = {f"validation/{name}": value for name, value in dataclasses.asdict(result).items()}
-        self.log.write(self.done, {"validation/loss": loss, **{n: v for n, v in figures.items() if not math.isnan(v)}})
+        self.log.write(self.done, {"validation/loss": loss, **report.figures})
         self.progress.say(
-            f"step {self.done}: validation {result.bpp:.4f} bpp, {result.psnr:.3f} dB, "
-            + f"MS-SSIM {result.ms_ssim:.4f}, " * (not math.isnan(result.ms_ssim))
-            + f"loss {loss:.4f}{' (best)' * (loss == self.best)}"
+            f"step {self.done}: validation {report.summary}, loss {loss:.4f}{' (best)' * (loss == self.best)}"
         )
         self.progress.proceed()
         return loss
@@ -202,7 +199,7 @@ class _Run:
         origin = {
             "quality": recipe.quality if (recipe.n, recipe.m, recipe.lmbda) == (None, None, None) else None,
             "metric": recipe.metric,
-            "lambda": recipe.weight_of_distortion,
+            "lambda": None if self.model.layout.settings else recipe.weight_of_distortion,
             "steps": self.done,
             "training_data": recipe.training_data,
             "licence": recipe.licence,
@@ -251,10 +248,13 @@ def _check(recipe: Recipe, model: CompressionModel) -> None:
         raise ValueError(f"batch_size is {recipe.batch_size}; {jax.device_count()} devices need a multiple of that")
 
 
-def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:
+def _initial_params(recipe: Recipe, model: CompressionModel, pictures: Source) -> Any:
     if not recipe.start:
-        x = jnp.zeros((1, model.stride, model.stride, 3), jnp.float32)
-        return jax.jit(model.init)(jax.random.key(recipe.seed), x)["params"]
+        params = recipe.initial_params(model, pictures)
+        check_params(params, model)
+        if jax.process_count() > 1:  # computed on other processors, they may differ in their last bits
+            params = multihost_utils.broadcast_one_to_all(params)
+        return params
     if recipe.start.endswith(".safetensors"):
         params = load(recipe.start, model=model, same_code=False).params
     else:
@@ -268,7 +268,14 @@ def _initial_params(recipe: Recipe, model: CompressionModel) -> Any:
 def _make_step(recipe: Recipe, model: CompressionModel, runner: Runner) -> Step:
     quantizer = functools.partial(ops.TRAINING_QUANTIZERS[recipe.quantizer], axis_name=runner.axis_name)
     model = model.clone(training_quantizer=quantizer, compute_dtype=COMPUTE[recipe.compute])
-    step = make_step(model, recipe.optimizer, loss=recipe.make_loss(), steps=recipe.steps, axis_name=runner.axis_name)
+    step = make_step(
+        model,
+        recipe.optimizer,
+        loss=recipe.make_loss(),
+        steps=recipe.steps,
+        axis_name=runner.axis_name,
+        draw_settings=functools.partial(recipe.draw_settings, model) if model.layout.settings else None,
+    )
     if recipe.compute != "tensorfloat32":
         return step
 
@@ -277,11 +284,3 @@ def _make_step(recipe: Recipe, model: CompressionModel, runner: Runner) -> Step:
             return step(*args)
 
     return step_with_rounded_factors
-
-
-def _mean_over_processes(results: Sequence[Validation], *, count: int) -> Validation:
-    """Mean over the pictures of all processes, of which this one has some."""
-    figures = np.zeros((4,)) + sum(np.array(dataclasses.astuple(result)) for result in results)
-    if jax.process_count() > 1:
-        figures = np.asarray(multihost_utils.process_allgather(figures)).sum(axis=0)
-    return Validation(*(figures / count).tolist())

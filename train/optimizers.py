@@ -5,6 +5,7 @@ parts of one transform, chosen by the name of the parameter, so that a training 
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -27,9 +28,14 @@ class Optimizer:
             fallen for more than `plateau_patience` validations; or "cosine", which falls to `final_fraction` of the
             rate at the last step.
         warmup_steps: steps of linear rise from zero.
+        decay_from: part of the run after which the cosine begins to fall; the rate is constant before.
         plateau_factor: see `schedule`.
         plateau_patience: see `schedule`.
         final_fraction: see `schedule`.
+        beta2: decay of Adam's mean of squared gradients.
+        epsilon: added to the root of that mean; a larger one keeps rare gradients from moving parameters far.
+        slow_layers: names of layers that learn more slowly, with commas between, such as "linear".
+        slow_factor: factor of their learning rate.
         quantiles: "learned" by the auxiliary loss, as CompressAI does; or "solved" exactly by bisection every 100
             steps, without an auxiliary loss.
         ema_decay: of the exponential moving average of the parameters that is validated and exported; 0 is none.
@@ -43,9 +49,14 @@ class Optimizer:
     clip_norm: float = 1.0
     schedule: str = "plateau"
     warmup_steps: int = 0
+    decay_from: float = 0.0
     plateau_factor: float = 0.1
     plateau_patience: int = 10
     final_fraction: float = 0.0
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    slow_layers: str = ""
+    slow_factor: float = 0.1
     quantiles: str = "learned"
     ema_decay: float = 0.0
     accumulate: int = 0
@@ -60,6 +71,10 @@ class Optimizer:
             "aux_learning_rate": self.aux_learning_rate > 0,
             "clip_norm": self.clip_norm >= 0,
             "warmup_steps": self.warmup_steps >= 0,
+            "beta2": 0 <= self.beta2 < 1,
+            "epsilon": self.epsilon > 0,
+            "decay_from": 0 <= self.decay_from < 1,
+            "slow_factor": 0 <= self.slow_factor <= 1,
             "plateau_factor": 0 < self.plateau_factor < 1,
             "plateau_patience": self.plateau_patience >= 0,
             "final_fraction": 0 <= self.final_fraction <= 1,
@@ -80,7 +95,10 @@ def learning_rate_schedule(config: Optimizer, *, steps: int) -> optax.Schedule:
     """
     rate, warmup = config.learning_rate, config.warmup_steps
     if config.schedule == "cosine":
-        after = optax.cosine_decay_schedule(rate, max(steps - warmup, 1), alpha=config.final_fraction)
+        constant = max(int(config.decay_from * steps) - warmup, 0)
+        after = optax.cosine_decay_schedule(rate, max(steps - warmup - constant, 1), alpha=config.final_fraction)
+        if constant:
+            after = optax.join_schedules([optax.constant_schedule(rate), after], [constant])
     else:
         after = optax.constant_schedule(rate)
     return optax.join_schedules([optax.linear_schedule(0, rate, warmup), after], [warmup]) if warmup else after
@@ -99,9 +117,11 @@ def make_optimizer(config: Optimizer, *, steps: int) -> optax.GradientTransforma
 
     Source: CompressAI `net_aux_optimizer`; the clipping norm leaves out the quantiles, as there.
     """
+    slow = functools.partial(_is_slow, config)
     networks = optax.chain(
         optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity(),
-        optax.adam(learning_rate_schedule(config, steps=steps)),
+        optax.adam(learning_rate_schedule(config, steps=steps), b2=config.beta2, eps=config.epsilon),
+        *([optax.masked(optax.scale(config.slow_factor), slow)] if config.slow_layers else []),
         _scale_by_argument(),
     )
     learned = config.quantiles == "learned"
@@ -131,6 +151,12 @@ def _scale_by_argument() -> optax.GradientTransformationExtraArgs:
         return jax.tree.map(lambda u: jnp.asarray(scale, u.dtype) * u, updates), state
 
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def _is_slow(config: Optimizer, params: Any) -> Any:
+    """Whether each parameter belongs to a slow layer."""
+    layers = {name.strip() for name in config.slow_layers.split(",")}
+    return jax.tree_util.tree_map_with_path(lambda path, _: any(entry.key in layers for entry in path), params)
 
 
 def _label(params: Any) -> Any:

@@ -5,26 +5,30 @@ A recipe file is Python with a module docstring (command, hardware, time, expect
 """
 
 import dataclasses
-import functools
 import importlib.util
 import math
 import sys
 import traceback
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxcompress import ops
 from jaxcompress.metrics import MS_SSIM_MIN_SIDE
-from jaxcompress.models import CompressionModel, create, sizes
-from jaxcompress.train.losses import LAMBDAS, quality_lambda, rate_distortion
+from jaxcompress.models import CompressionModel, Output, create, sizes
+from jaxcompress.train.data.batches import Source
+from jaxcompress.train.losses import LAMBDAS, RateDistortion, quality_lambda, rate_distortion
 from jaxcompress.train.optimizers import Optimizer
 from jaxcompress.train.parallel import RUNNERS
 from jaxcompress.train.step import Loss
+
+if typing.TYPE_CHECKING:
+    from jaxcompress.train.validation import Validation
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -101,8 +105,6 @@ class Recipe:
         for name in (*counts, "validation_pictures", "validation_crop"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected at least 1")
-        if self.lmbda is None and self.quality is None:
-            raise ValueError("lmbda and quality are both missing; give one of them")
         if not 0 < self.weight_of_distortion < math.inf:
             raise ValueError(f"lmbda is {self.lmbda!r}; expected a positive number")
         if self.metric == "ms-ssim" and min(self.crop, self.validation_crop) < MS_SSIM_MIN_SIDE:
@@ -118,7 +120,9 @@ class Recipe:
             raise ValueError(f"metric is {self.metric!r}; expected one of {', '.join(LAMBDAS)}")
         if self.lmbda is not None:
             return self.lmbda
-        return quality_lambda(typing.cast(int, self.quality), metric=self.metric)
+        if self.quality is None:
+            raise ValueError("lmbda and quality are both missing; give one of them")
+        return quality_lambda(self.quality, metric=self.metric)
 
     def make_model(self) -> CompressionModel:
         """The Flax module to train; override it to train your own."""
@@ -128,9 +132,58 @@ class Recipe:
             n, m = n if n is not None else published[0], m if m is not None else published[1]
         return create(self.architecture, n=n, m=m)
 
+    def initial_params(self, model: CompressionModel, pictures: Source) -> Any:
+        """Parameters to begin with, where `start` names none; override it to begin with something better than chance.
+
+        Args:
+            model: the module.
+            pictures: training pictures.
+        """
+        x = jnp.zeros((1, model.stride, model.stride, 3), jnp.float32)
+        return jax.jit(model.init)(jax.random.key(self.seed), x)["params"]
+
     def make_loss(self) -> Loss:
-        """What to minimize, `(output, x) -> RateDistortion`; override it to minimize something else."""
-        return functools.partial(rate_distortion, lmbda=self.weight_of_distortion, metric=self.metric)
+        """What to minimize, `(output, x, **settings) -> RateDistortion`; override it to minimize something else."""
+        lmbda, metric = self.weight_of_distortion, self.metric
+
+        def loss(output: Output, x: jax.Array, **settings: jax.Array) -> RateDistortion:
+            return rate_distortion(output, x, lmbda=lmbda, metric=metric)
+
+        return loss
+
+    def draw_settings(self, model: CompressionModel, key: jax.Array, count: int) -> dict[str, jax.Array]:
+        """Draws the model's settings for a batch, evenly over their ranges; override it to draw them otherwise.
+
+        Args:
+            model: the module.
+            key: PRNG key; the function is traced under `jax.jit`.
+            count: number of pictures in the batch.
+
+        Returns:
+            float32 `[count]` by name; empty for a model without settings.
+        """
+        keys = jax.random.split(key, max(len(model.layout.settings), 1))
+        return {
+            setting.name: jax.random.uniform(key, (count,), minval=setting.low, maxval=setting.high)
+            for key, setting in zip(keys, model.layout.settings, strict=False)
+        }
+
+    def validation_qualities(self, model: CompressionModel) -> Sequence[int | None]:
+        """Qualities to validate at, see `Codec.compress`: the default; override it to validate at several.
+
+        Args:
+            model: the module.
+        """
+        return [None]
+
+    def validation_loss(self, result: "Validation", **settings: float) -> float:
+        """Loss of a validation, by which the best weights are known.
+
+        Args:
+            result: means over the pictures.
+            settings: values that the model's settings had.
+        """
+        return result.loss(lmbda=self.weight_of_distortion, metric=self.metric)
 
     def as_json(self) -> dict[str, Any]:
         """The settings as JSON values."""

@@ -2,16 +2,21 @@
 
 import dataclasses
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from jaxcompress import metrics
 from jaxcompress.codec import Codec, write_picture
+from jaxcompress.codec.rate import RATE
 from jaxcompress.integer import UnsupportedNetworkError, quantize_entropy
 from jaxcompress.models import CompressionModel
+from jaxcompress.train.recipe import Recipe
 from jaxcompress.train.step import with_solved_quantiles
 from jaxcompress.weights import Weights
 
@@ -66,20 +71,80 @@ def export(
         return weights
 
 
-def validate(weights: Weights, pictures: Sequence[np.ndarray]) -> tuple[list[Validation], list[np.ndarray]]:
+def validate(
+    weights: Weights, pictures: Sequence[np.ndarray], *, quality: int | None = None
+) -> tuple[list[Validation], list[np.ndarray]]:
     """Codes pictures to files and back.
 
     Args:
         weights: to code with.
         pictures: uint8 `[H, W, 3]`, preferably of one size: each size compiles anew.
+        quality: from 1, of models whose rate is a setting; the default of the model if not given.
 
     Returns:
         Figures of each picture, and the decoded pictures.
     """
     codec = Codec(weights)
-    files = codec.compress_batch(pictures)
+    files = codec.compress_batch(pictures, quality=quality)
     decoded = codec.decompress_batch(files)
     return [_compare(*item) for item in zip(pictures, decoded, files, strict=True)], decoded
+
+
+class Report(NamedTuple):
+    """What a validation found, at all qualities that the recipe names.
+
+    Attributes:
+        loss: mean of the recipe's `validation_loss`.
+        figures: by name, such as "validation/bpp", or "validation/quality=50/bpp" where there are several qualities.
+        summary: the same in a line for people.
+        decoded: pictures of this process, at the middle one of the qualities.
+    """
+
+    loss: float
+    figures: dict[str, float]
+    summary: str
+    decoded: list[np.ndarray]
+
+
+def report_on(
+    recipe: Recipe, model: CompressionModel, weights: Weights, pictures: Sequence[np.ndarray], *, count: int
+) -> Report:
+    """Validates weights at all qualities that a recipe names.
+
+    Args:
+        recipe: names the qualities and weighs the results.
+        model: the module.
+        weights: to code with.
+        pictures: those of this process.
+        count: number of pictures of all processes.
+    """
+    qualities = recipe.validation_qualities(model)
+    losses: list[float] = []
+    figures: dict[str, float] = {}
+    lines: list[str] = []
+    decoded: list[list[np.ndarray]] = []
+    for quality in qualities:
+        results, pictures_back = validate(weights, pictures, quality=quality)
+        decoded.append(pictures_back)
+        mean = _mean_over_processes(results, count=count)
+        numbers = model.layout.default_numbers | ({} if quality is None else {RATE: quality - 1})
+        settings = {name: float(value[0]) for name, value in model.layout.values(numbers).items()}
+        losses.append(recipe.validation_loss(mean, **settings))
+        label = f"quality={quality}/" if len(qualities) > 1 else ""
+        found = {f"validation/{label}{name}": value for name, value in dataclasses.asdict(mean).items()}
+        figures |= {name: value for name, value in found.items() if not math.isnan(value)}
+        lines.append(f"{mean.bpp:.4f} bpp, {mean.psnr:.3f} dB")
+        if not math.isnan(mean.ms_ssim):
+            lines[-1] += f", MS-SSIM {mean.ms_ssim:.4f}"
+    return Report(float(np.mean(losses)), figures, "; ".join(lines), decoded[len(decoded) // 2])
+
+
+def _mean_over_processes(results: Sequence[Validation], *, count: int) -> Validation:
+    """Mean over the pictures of all processes, of which this one has some."""
+    figures = np.zeros((4,)) + sum(np.array(dataclasses.astuple(result)) for result in results)
+    if jax.process_count() > 1:
+        figures = np.asarray(multihost_utils.process_allgather(figures)).sum(axis=0)
+    return Validation(*(figures / count).tolist())
 
 
 def _compare(picture: np.ndarray, decoded: np.ndarray, data: bytes) -> Validation:

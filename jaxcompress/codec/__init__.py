@@ -9,16 +9,19 @@ import importlib
 from typing import TYPE_CHECKING
 
 from jaxcompress.codec import compressai_format, container
-from jaxcompress.codec.errors import BitstreamError, WeightsMismatchError
+from jaxcompress.codec.errors import BitstreamError, TargetError, WeightsMismatchError
 
 if TYPE_CHECKING:
     from jaxcompress.codec.codec import Codec
     from jaxcompress.codec.picture import Picture, read_picture, write_picture
+    from jaxcompress.codec.rate import CodedPicture
 
 __all__ = [
     "BitstreamError",
     "Codec",
+    "CodedPicture",
     "Picture",
+    "TargetError",
     "WeightsMismatchError",
     "compressai_format",
     "container",
@@ -26,7 +29,13 @@ __all__ = [
     "write_picture",
 ]
 
-_HOMES = {"Codec": "codec", "Picture": "picture", "read_picture": "picture", "write_picture": "picture"}
+_HOMES = {
+    "Codec": "codec",
+    "CodedPicture": "rate",
+    "Picture": "picture",
+    "read_picture": "picture",
+    "write_picture": "picture",
+}
 
 
 def __getattr__(name: str):

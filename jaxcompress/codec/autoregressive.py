@@ -7,10 +7,9 @@ import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec import repair
+from jaxcompress.codec.chunks import CodedChunk, Coding, Picture
 from jaxcompress.codec.coded_string import CodedString, StreamFormat, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
-from jaxcompress.codec.tiled import Settings
-from jaxcompress.codec.windows import Area
 
 
 class KernelCoder:
@@ -27,24 +26,13 @@ class KernelCoder:
         self._kernel = kernel
         self._tables = tables
 
-    def encode(
-        self, ys: Sequence[np.ndarray], knowns: Sequence[Any], *, native: bool, threads: int, numbers: Settings
-    ) -> list[CodedString]:
+    def encode(self, ys: Sequence[np.ndarray], knowns: Sequence[Any], how: Coding) -> list[CodedString]:
         """Strings of chunks `[h, w, M]` with side information `[h, w, X]`, each by itself."""
-        order = self.native_order if native else SymbolOrder.RASTER
-        datas = self._kernel.encode_batch(ys, knowns, self._tables, order=_name(order), threads=threads)
+        order = self.native_order if how.native else SymbolOrder.RASTER
+        datas = self._kernel.encode_batch(ys, knowns, self._tables, order=_name(order), threads=how.threads)
         return [CodedString(data) for data in datas]
 
-    def decode(
-        self,
-        areas: Sequence[Area],
-        strings: Sequence[CodedString],
-        knowns: Sequence[Any],
-        *,
-        order: SymbolOrder,
-        threads: int,
-        picture: repair.Picture,
-    ) -> list[np.ndarray]:
+    def decode(self, chunks: Sequence[CodedChunk], picture: Picture) -> list[np.ndarray]:
         """y_hat `[h, w, M]` of each: the inverse of `encode`.
 
         Raises:
@@ -52,19 +40,19 @@ class KernelCoder:
             StreamError: one is damaged, or parameters differ from the encoder's, or more scales lie on the other side
                 of a threshold than can be found.
         """
-        if formats := {string.format for string in strings} - {StreamFormat.RANS64}:
+        if formats := {chunk.string.format for chunk in chunks} - {StreamFormat.RANS64}:
             raise BitstreamError(
-                f"the file has symbol order {order.name} and stream formats {sorted(formats)}, which no writer makes "
-                f"with these weights"
+                f"the file has symbol order {picture.order.name} and stream formats {sorted(formats)}, which no "
+                f"writer makes with these weights"
             )
-        datas = [bytes(string.data) for string in strings]
+        datas, knowns = [bytes(chunk.string.data) for chunk in chunks], [chunk.known for chunk in chunks]
+        order = _name(picture.order)
         try:
-            return self._kernel.decode_batch(datas, knowns, self._tables, order=_name(order), threads=threads)
+            return self._kernel.decode_batch(datas, knowns, self._tables, order=order, threads=picture.threads)
         except coder.StreamError:
             if isinstance(self._kernel, coder.IntegerContextModel):
                 raise
-            how: Any = {"threads": threads, "picture": picture}
-            return repair.decode_latents(self._kernel, datas, knowns, self._tables, _name(order), **how)
+            return repair.decode_latents(self._kernel, datas, knowns, self._tables, picture)
 
 
 def _name(order: SymbolOrder) -> Any:

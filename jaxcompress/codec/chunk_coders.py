@@ -1,52 +1,21 @@
 """What codes the chunks of y, by the prior: one pass, the kernel of autoregressive models, or pass by pass."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from jaxcompress.codec.autoregressive import KernelCoder
-from jaxcompress.codec.coded_string import CodedString, SymbolOrder
+from jaxcompress.codec.chunks import ChunkCoder
 from jaxcompress.codec.context import context_model, integer_context_model
 from jaxcompress.codec.model_windows import windows_of_passes
 from jaxcompress.codec.one_pass import OnePassCoder
 from jaxcompress.codec.passes import PassCoder, float_parameters, integer_parameters
-from jaxcompress.codec.repair import Picture
 from jaxcompress.codec.side_information import FloatSideInformation, IntegerSideInformation
-from jaxcompress.codec.tiled import Settings
-from jaxcompress.codec.windows import Area
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import CompressionModel
 from jaxcompress.priors import Raster
 from jaxcompress.weights import Weights
-
-
-class ChunkCoder(Protocol):
-    """Codes chunks of y, each by itself, with what side information says of it."""
-
-    @property
-    def native_order(self) -> SymbolOrder:
-        """The order of symbols that decodes fastest."""
-        ...
-
-    def encode(
-        self, ys: Sequence[np.ndarray], knowns: Sequence[Any], *, native: bool, threads: int, numbers: Settings
-    ) -> list[CodedString]:
-        """Strings of chunks `[h, w, M]`; see `SideInformation` for what is known of each."""
-        ...
-
-    def decode(
-        self,
-        areas: Sequence[Area],
-        strings: Sequence[CodedString],
-        knowns: Sequence[Any],
-        *,
-        order: SymbolOrder,
-        threads: int,
-        picture: Picture,
-    ) -> list[np.ndarray]:
-        """y_hat `[h, w, M]` of each: the inverse of `encode`."""
-        ...
 
 
 def chunk_coder(

@@ -3,19 +3,20 @@
 import functools
 import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from jaxcompress.codec import compressai_format, container
+from jaxcompress.codec import container
 from jaxcompress.codec.batch import ordered_map
 from jaxcompress.codec.coded_string import EntropyMode
-from jaxcompress.codec.compressai_strings import decode_strings, encode_strings
-from jaxcompress.codec.errors import WeightsMismatchError
+from jaxcompress.codec.compressai_strings import CompressAICoder, decode_strings, encode_strings
 from jaxcompress.codec.jxc import JxcCoder
 from jaxcompress.codec.latents import LatentCoder
 from jaxcompress.codec.networks import NetworksByDevice
-from jaxcompress.codec.pixels import PaddedPicture, checked_picture
-from jaxcompress.ops import centered_padding
+from jaxcompress.codec.pixels import checked_picture
+from jaxcompress.codec.rate import CodedPicture, RateCoder, Target
+from jaxcompress.metrics import bits_per_pixel
 from jaxcompress.processors import PROCESSORS
 from jaxcompress.weights import Weights
 
@@ -59,6 +60,8 @@ class Codec:
         self.model = weights.model()
         self._networks = NetworksByDevice(weights, self.model, winograd=winograd, progress=progress)
         self._jxc = JxcCoder(weights, self.model.layout, self._networks, _entropy_mode(entropy, weights))
+        self._compressai = CompressAICoder(weights, self.model.layout, self._networks)
+        self._rates = RateCoder(self._jxc, self.model.layout, weights.architecture)
 
     @property
     def _coders(self) -> dict[EntropyMode, LatentCoder]:
@@ -70,13 +73,37 @@ class Codec:
 
     # ---------------------------------------------------------------- pictures and files
 
+    @property
+    def qualities(self) -> range:
+        """Qualities that `compress` takes, from the fewest bits to the most; empty for models of one rate."""
+        return self._rates.qualities
+
+    @property
+    def default_quality(self) -> int | None:
+        """The quality that `compress` takes if it is not told another; None for models of one rate."""
+        return self._rates.default_quality
+
     def compress(
-        self, image: np.ndarray, *, format: str = "jxc", icc_profile: bytes = b"", threads: int = PROCESSORS
+        self,
+        image: np.ndarray,
+        *,
+        quality: int | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        nearest: bool = False,
+        format: str = "jxc",
+        icc_profile: bytes = b"",
+        threads: int = PROCESSORS,
     ) -> bytes:
         """Codes a picture.
 
         Args:
             image: uint8 `[H, W, 3]` (sRGB) or `[H, W]` (grey), at least 1 x 1.
+            quality: for models whose rate can be set, one of `qualities`; `default_quality` if not given.
+            bpp: instead of a quality, bits per pixel of the file: met within 2 %, or by the nearest quality.
+            psnr: instead of a quality, PSNR of the decoded picture in decibels: met within 0.05 dB, or by the nearest
+                quality.
+            nearest: where no quality gives so few or so many bits or decibels, take the lowest or the highest.
             format: "jxc", or "compressai" for the container of CompressAI's example codec (colour only; the weights'
                 metadata must tell quality and metric, which that format stores).
             icc_profile: colour profile to keep in a `.jxc`.
@@ -86,14 +113,64 @@ class Codec:
             The bytes of a file.
 
         Raises:
-            ValueError: the picture is of another type or shape, or the format is unknown.
+            ValueError: the picture is of another type or shape, or the format is unknown; or quality and targets do
+                not belong together, or to this model.
+            TargetError: no quality gives so few or so many bits or decibels.
         """
+        return self.code(
+            image,
+            quality=quality,
+            bpp=bpp,
+            psnr=psnr,
+            nearest=nearest,
+            format=format,
+            icc_profile=icc_profile,
+            threads=threads,
+        ).data
+
+    def code(
+        self,
+        image: np.ndarray,
+        *,
+        quality: int | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        nearest: bool = False,
+        format: str = "jxc",
+        icc_profile: bytes = b"",
+        threads: int = PROCESSORS,
+    ) -> CodedPicture:
+        """Codes a picture as `compress` does, and says what was reached: quality, bits per pixel, PSNR."""
         image = checked_picture(image)
         if format == "jxc":
-            return self._jxc.encode(image, icc_profile, threads, self.model.layout.default_numbers)
-        if format == "compressai":
-            return self._compress_compressai(image, threads)
-        raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
+            target = Target.of(quality=quality, bpp=bpp, psnr=psnr)
+            return self._rates.code(image, target, nearest=nearest, icc_profile=icc_profile, threads=threads)
+        if format != "compressai":
+            raise ValueError(f"format is {format!r}; expected 'jxc' or 'compressai'")
+        if (quality, bpp, psnr) != (None, None, None):
+            raise ValueError("CompressAI's format is for models of one rate; leave out quality, bpp and psnr")
+        data = self._compressai.encode(image, threads)
+        return CodedPicture(data, None, bits_per_pixel(data, *image.shape[:2]))
+
+    def check_target(
+        self, *, quality: int | None = None, bpp: float | None = None, psnr: float | None = None
+    ) -> Target | None:
+        """Checks what `compress` is asked for, without a picture.
+
+        Args:
+            quality: see `compress`.
+            bpp: see `compress`.
+            psnr: see `compress`.
+
+        Returns:
+            What a file can be held against; None if nothing is asked for.
+
+        Raises:
+            ValueError: the model cannot give it, or several are given.
+        """
+        target = Target.of(quality=quality, bpp=bpp, psnr=psnr)
+        self._rates.check(target)
+        return target
 
     def decompress(
         self,
@@ -120,7 +197,7 @@ class Codec:
             BitstreamError: the file is damaged or too large, or was coded where floating-point arithmetic differs.
         """
         if not isinstance(data, container.JxcFile) and data[:4] != container.MAGIC:
-            return self._decompress_compressai(data, max_pixels, layout, threads)
+            return self._compressai.decode(data, max_pixels, layout, threads)
         header, strings = _unpacked(data, max_pixels)
         return self._jxc.decode(header, strings, (slice(0, header.height), slice(0, header.width)), threads)
 
@@ -163,29 +240,13 @@ class Codec:
             )
         return self._jxc.decode(header, strings, (rows, columns), PROCESSORS)
 
-    def _decompress_compressai(self, data: bytes, max_pixels: int, layout: str | None, threads: int) -> np.ndarray:
-        header, strings = compressai_format.unpack(data, layout=layout, max_pixels=max_pixels)
-        ours = self.model.layout
-        if len(strings) != len(ours.latents):
-            raise WeightsMismatchError(
-                f"the file has {len(strings)} strings, of {header.architecture}; the weights at hand are of "
-                f"{self.weights.architecture}, which makes {len(ours.latents)}"
-            )
-        compressai_format.check_shape(header, ours.stride)
-        top, _, left, _ = centered_padding(header.height, header.width, compressai_format.PADDING_MULTIPLE)
-        x_hat = decode_strings(self._networks, ours, strings, header.shape, threads)
-        x_hat = x_hat[top : top + header.height, left : left + header.width]
-        return (x_hat * 255).astype(np.uint8)  # truncated, as CompressAI does
-
-    def compress_batch(
-        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
-    ) -> list[bytes]:
+    def compress_batch(self, images: Iterable[np.ndarray], *, jobs: int = PROCESSORS, **options: Any) -> list[bytes]:
         """Codes several pictures, of any sizes, on all processors and devices: `compress` of each, in order.
 
         Args:
             images: see `compress`; any iterable, such as a generator that reads files.
-            format: see `compress`.
             jobs: pictures at a time.
+            options: of `compress`, such as `quality` and `format`; every picture gets one thread.
 
         Returns:
             The bytes of a file for each.
@@ -193,14 +254,13 @@ class Codec:
         Raises:
             ValueError: as `compress` for the first picture that fails.
         """
-        return list(self.iter_compressed(images, format=format, jobs=jobs))
+        return list(self.iter_compressed(images, jobs=jobs, **options))
 
     def iter_compressed(
-        self, images: Iterable[np.ndarray], *, format: str = "jxc", jobs: int = PROCESSORS
+        self, images: Iterable[np.ndarray], *, jobs: int = PROCESSORS, **options: Any
     ) -> Iterator[bytes]:
         """`compress_batch` that yields one file after the other, with at most twice `jobs` pictures in memory."""
-        compress = functools.partial(self.compress, format=format, threads=1)
-        return ordered_map(compress, images, jobs=jobs)
+        return ordered_map(functools.partial(self.compress, threads=1, **options), images, jobs=jobs)
 
     def decompress_batch(
         self, files: Iterable[bytes], *, max_pixels: int = container.MAX_PIXELS, jobs: int = PROCESSORS
@@ -255,22 +315,6 @@ class Codec:
             WeightsMismatchError: it was written with other weights.
         """
         self._jxc.check_header(header)
-
-    def _compress_compressai(self, image: np.ndarray, threads: int) -> bytes:
-        if image.ndim != 3:
-            raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
-        height, width = image.shape[:2]
-        padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
-        strings, shape = encode_strings(self._networks, PaddedPicture(image, padding), threads)
-        metadata = self.weights.metadata
-        quality, metric = metadata.get("quality"), metadata.get("metric")
-        if not isinstance(quality, int) or not isinstance(metric, str):
-            raise ValueError(
-                f"CompressAI's format names a quality and a metric, but the weights say quality {quality!r}, metric "
-                f"{metric!r}: give --quality and --metric (or put them in the weights' metadata)"
-            )
-        header = compressai_format.Header(self.weights.architecture, metric, quality, height, width, shape)
-        return compressai_format.pack(header, strings)
 
     # ---------------------------------------------------------------- CompressAI's strings
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a bitstream."""
+"""What can be wrong with a bitstream, and with what is asked of one."""
 
 
 class BitstreamError(ValueError):
@@ -7,3 +7,7 @@ class BitstreamError(ValueError):
 
 class WeightsMismatchError(BitstreamError):
     """A file that was written with other weights than those at hand."""
+
+
+class TargetError(ValueError):
+    """A size or a PSNR that no quality of the model gives for a picture."""

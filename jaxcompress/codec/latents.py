@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from jaxcompress import coder
-from jaxcompress.codec.chunk_coders import ChunkCoder, chunk_coder
+from jaxcompress.codec.chunk_coders import chunk_coder
+from jaxcompress.codec.chunks import ChunkCoder, CodedChunk, Coding, Picture
 from jaxcompress.codec.coded_string import CodedString, EntropyMode, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.one_pass import DAMAGED, ChannelCoder
 from jaxcompress.codec.progress import progress_bar
-from jaxcompress.codec.repair import Picture
 from jaxcompress.codec.side_information import FloatSideInformation, IntegerSideInformation
 from jaxcompress.codec.tiled import WindowSizes
 from jaxcompress.codec.windows import Area, Size, intersect, tiles
@@ -131,7 +131,7 @@ class LatentCoder:
             known = self._known(z_symbols, areas, numbers)
             for group in _groups(areas, threads):
                 knowns = list(itertools.islice(known, len(group)))
-                coded = self._chunks.encode([y[area] for area in group], knowns, numbers=numbers, **how)
+                coded = self._chunks.encode([y[area] for area in group], knowns, Coding(native, threads, numbers))
                 for string, found in zip(coded, knowns, strict=True):
                     checksum = zlib.crc32(string.data, self._side.checksum(found))
                     strings.append(string._replace(checksum=checksum))
@@ -180,8 +180,8 @@ class LatentCoder:
                     symbols = self._channels.decode(string, y_hat[place].shape, threads=threads)
                     y_hat[place] = symbols + self._channels.medians
                 return y_hat
-            picture = Picture(self.decode_z(strings[0], shape, threads=threads), numbers or {})
-            self._decode_y(wanted, picture, y_hat, order, threads)
+            z_symbols = self.decode_z(strings[0], shape, threads=threads)
+            self._decode_y(wanted, Picture(z_symbols, order, threads, numbers or {}), y_hat)
         except coder.StreamError as error:
             raise BitstreamError(f"the strings do not decode ({error}){self._advice}") from error
         return y_hat
@@ -205,25 +205,19 @@ class LatentCoder:
         whole = self._side(z_symbols, (slice(0, height), slice(0, width)), numbers)
         return (jax.tree.map(lambda a, area=area: a[area], whole) for area in areas)
 
-    def _decode_y(
-        self,
-        wanted: Sequence[tuple[Area, CodedString]],
-        picture: Picture,
-        y_hat: np.ndarray,
-        order: SymbolOrder,
-        threads: int,
-    ) -> None:
+    def _decode_y(self, wanted: Sequence[tuple[Area, CodedString]], picture: Picture, y_hat: np.ndarray) -> None:
         """Decodes chunks of y into their places."""
         known = self._known(picture.z_symbols, [area for area, _ in wanted], picture.numbers)
         with progress_bar("decoding", len(wanted), show=self._progress) as bar:
-            for group in _groups(wanted, threads):
-                areas, strings = zip(*group, strict=True)
-                knowns = list(itertools.islice(known, len(group)))
-                for string, found in zip(strings, knowns, strict=True):
-                    _check(string, self._side.checksum(found))
-                parts = self._chunks.decode(areas, strings, knowns, order=order, threads=threads, picture=picture)
-                for area, part in zip(areas, parts, strict=True):
-                    y_hat[area] = part
+            for group in _groups(wanted, picture.threads):
+                chunks = [
+                    CodedChunk(area, string, found)
+                    for (area, string), found in zip(group, itertools.islice(known, len(group)), strict=True)
+                ]
+                for chunk in chunks:
+                    _check(chunk.string, self._side.checksum(chunk.known))
+                for chunk, part in zip(chunks, self._chunks.decode(chunks, picture), strict=True):
+                    y_hat[chunk.area] = part
                 bar.update(len(group))
 
 

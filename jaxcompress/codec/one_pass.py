@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from jaxcompress import coder
+from jaxcompress.codec.chunks import CodedChunk, Coding, Picture
 from jaxcompress.codec.coded_string import CodedString, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
-from jaxcompress.codec.repair import Picture, ScaleRepair
+from jaxcompress.codec.repair import ScaleRepair
 from jaxcompress.codec.strings import decode_symbols, encode_symbols
-from jaxcompress.codec.tiled import Settings
-from jaxcompress.codec.windows import Area
 from jaxcompress.entropy import channel_indexes, to_symbols
 
 DAMAGED = "a string is damaged: its CRC-32 does not match its bytes"
@@ -82,54 +81,48 @@ class OnePassCoder:
         self._scales = scales
         self._isa = isa
 
-    def encode(
-        self, ys: Sequence[np.ndarray], knowns: Sequence[Any], *, native: bool, threads: int, numbers: Settings
-    ) -> list[CodedString]:
+    def encode(self, ys: Sequence[np.ndarray], knowns: Sequence[Any], how: Coding) -> list[CodedString]:
         """Strings of chunks `[h, w, M]` with indexes and means (or None) of that shape."""
         strings = []
         for y, (indexes, means) in zip(ys, knowns, strict=True):
             symbols = planes(to_symbols(np.rint(y if means is None else y - means)))
-            how: Any = {"native": native, "threads": threads, "isa": self._isa}
-            strings.append(encode_symbols(symbols, planes(indexes), self._tables, **how))
+            strings.append(
+                encode_symbols(
+                    symbols,
+                    planes(indexes),
+                    self._tables,
+                    native=how.native,
+                    threads=how.threads,
+                    isa=self._isa,
+                )
+            )
         return strings
 
-    def decode(
-        self,
-        areas: Sequence[Area],
-        strings: Sequence[CodedString],
-        knowns: Sequence[Any],
-        *,
-        order: SymbolOrder,
-        threads: int,
-        picture: Picture,
-    ) -> list[np.ndarray]:
+    def decode(self, chunks: Sequence[CodedChunk], picture: Picture) -> list[np.ndarray]:
         """y_hat `[h, w, M]` of each: the inverse of `encode`.
 
         Raises:
             BitstreamError: the file has an order of symbols that no writer uses here.
             StreamError: a string is damaged, or more scales than can be found lie on the other side of a threshold.
         """
-        if order != SymbolOrder.RASTER:
-            raise BitstreamError(f"the file has the symbol order {order.name.lower()}, which these weights do not have")
+        if picture.order != SymbolOrder.RASTER:
+            raise BitstreamError(
+                f"the file has the symbol order {picture.order.name.lower()}, which these weights do not have"
+            )
         repair = None
         if self._scales is not None:
             compute = functools.partial(self._scales, picture.z_symbols, numbers=picture.numbers)
             repair = ScaleRepair(compute, self._scale_table, self._tables, picture)
-        return [
-            self._decode(area, string, known, repair, threads)
-            for area, string, known in zip(areas, strings, knowns, strict=True)
-        ]
+        return [self._decode(chunk, repair, picture.threads) for chunk in chunks]
 
-    def _decode(
-        self, area: Area, string: CodedString, known: Any, repair: ScaleRepair | None, threads: int
-    ) -> np.ndarray:
-        indexes, means = known
+    def _decode(self, chunk: CodedChunk, repair: ScaleRepair | None, threads: int) -> np.ndarray:
+        indexes, means = chunk.known
         try:
-            symbols = decode_symbols(string, planes(indexes), self._tables, threads=threads, isa=self._isa)
+            symbols = decode_symbols(chunk.string, planes(indexes), self._tables, threads=threads, isa=self._isa)
         except coder.StreamError:
             if repair is None:
                 raise
-            symbols = repair.decode(string, planes(indexes), area)
+            symbols = repair.decode(chunk.string, planes(indexes), chunk.area)
         y_hat = symbols.transpose(1, 2, 0)
         return y_hat if means is None else y_hat + means
 

@@ -10,17 +10,17 @@ run `visit`, which calls the same compiled programs on the same windows.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxcompress import coder
 from jaxcompress.codec import stages
+from jaxcompress.codec.chunks import CodedChunk, Coding, Picture
 from jaxcompress.codec.coded_string import CodedString, StreamFormat, SymbolOrder
 from jaxcompress.codec.errors import BitstreamError
 from jaxcompress.codec.progress import progress_bar
-from jaxcompress.codec.repair import Picture
 from jaxcompress.codec.side_information import as_floats
 from jaxcompress.codec.tiled import Settings, TiledNetwork, WindowSizes
-from jaxcompress.codec.windows import Area
 from jaxcompress.entropy import to_symbols
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.models import CompressionModel
@@ -51,37 +51,24 @@ class PassCoder:
         self._channels = channels
         self._progress = progress
 
-    def encode(
-        self, ys: Sequence[np.ndarray], knowns: Sequence[Any], *, native: bool, threads: int, numbers: Settings
-    ) -> list[CodedString]:
+    def encode(self, ys: Sequence[np.ndarray], knowns: Sequence[Any], how: Coding) -> list[CodedString]:
         """Strings of chunks `[h, w, M]` with side information `[h, w, X]`, each by itself."""
-        return [CodedString(self._encode(y, known, numbers)) for y, known in zip(ys, knowns, strict=True)]
+        return [CodedString(self._encode(y, known, how.numbers)) for y, known in zip(ys, knowns, strict=True)]
 
-    def decode(
-        self,
-        areas: Sequence[Area],
-        strings: Sequence[CodedString],
-        knowns: Sequence[Any],
-        *,
-        order: SymbolOrder,
-        threads: int,
-        picture: Picture,
-    ) -> list[np.ndarray]:
+    def decode(self, chunks: Sequence[CodedChunk], picture: Picture) -> list[np.ndarray]:
         """y_hat `[h, w, M]` of each: the inverse of `encode`.
 
         Raises:
             BitstreamError: a string is in a format or an order that no writer uses here.
             StreamError: a string is damaged, or parameters differ from the encoder's.
         """
-        if order != SymbolOrder.RASTER or any(string.format != StreamFormat.RANS64 for string in strings):
+        formats = {chunk.string.format for chunk in chunks}
+        if picture.order != SymbolOrder.RASTER or formats != {StreamFormat.RANS64}:
             raise BitstreamError(
-                f"the file has symbol order {order.name} and stream formats "
-                f"{sorted({string.format.name for string in strings})}, which no writer makes with these weights"
+                f"the file has symbol order {picture.order.name} and stream formats "
+                f"{sorted(each.name for each in formats)}, which no writer makes with these weights"
             )
-        return [
-            self._decode(bytes(string.data), known, picture.numbers)
-            for string, known in zip(strings, knowns, strict=True)
-        ]
+        return [self._decode(bytes(chunk.string.data), chunk.known, picture.numbers) for chunk in chunks]
 
     def _encode(self, y: np.ndarray, known: Any, numbers: Settings) -> bytes:
         symbols, indexes = [], []
@@ -155,8 +142,8 @@ def integer_parameters(evaluator: IntegerEvaluator, windows: WindowSizes | None)
 
         # In 64ths, y_hat is whole numbers, as side information is.
         both = np.concatenate([known, np.rint(y_hat * 64).astype(np.int32)], -1)
-        indexes, means = as_floats(TiledNetwork(network, windows)(both, settings=numbers))
-        return _select(indexes, selection), None if means is None else _select(means, selection)
+        found = TiledNetwork(network, windows)(both, settings=numbers)
+        return as_floats(jax.tree.map(lambda a: _select(a, selection), found))
 
     return parameters
 

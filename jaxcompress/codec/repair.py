@@ -8,12 +8,13 @@ tells. Then the scales nearest to a threshold are tried on its other side.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from jaxcompress import coder
+from jaxcompress.codec.chunks import Picture
 from jaxcompress.codec.coded_string import CodedString, StreamFormat
 from jaxcompress.codec.windows import Area
 from jaxcompress.entropy import SCALE_BOUND
@@ -25,31 +26,6 @@ MAX_CANDIDATES = 24
 
 MAX_DISTANCE = 1e-4
 """The farthest of them, relative to the threshold; float32 programs differ by some 1e-5 at most."""
-
-MAX_SECONDS = 1.0
-"""What all strings of a picture may take."""
-
-MAX_SECONDS_AUTOREGRESSIVE = 10.0
-"""The same, where each scale depends on the latents before it, and the first decoding of a string counts as well."""
-
-
-class Picture:
-    """What the chunks of one picture have in common while they are decoded.
-
-    Args:
-        z_symbols: symbols of z, int32 `[h', w', N]`.
-        numbers: of the model's settings.
-
-    Attributes:
-        seconds: what searches in one-pass strings may still take.
-        seconds_autoregressive: likewise in autoregressive ones.
-    """
-
-    def __init__(self, z_symbols: np.ndarray, numbers: Mapping[str, int]):
-        self.z_symbols = z_symbols
-        self.numbers = numbers
-        self.seconds = MAX_SECONDS
-        self.seconds_autoregressive = MAX_SECONDS_AUTOREGRESSIVE
 
 
 class ScaleRepair:
@@ -104,9 +80,6 @@ def decode_latents(
     strings: Sequence[bytes],
     hypers: Sequence[np.ndarray],
     tables: coder.CdfTables,
-    order: Literal["raster", "wavefront"],
-    *,
-    threads: int,
     picture: Picture,
 ) -> list[np.ndarray]:
     """Decodes strings of one autoregressive picture, of which some do not decode as they are.
@@ -116,9 +89,7 @@ def decode_latents(
         strings: of the chunks of the picture.
         hypers: their side information.
         tables: of the coder.
-        order: of the symbols.
-        threads: how many may work at most.
-        picture: whose time limit holds; what this takes is taken off.
+        picture: order and threads, and the time limit, of which the seconds that this takes are taken off.
 
     Returns:
         y_hat `[h, w, M]` of each.
@@ -131,7 +102,8 @@ def decode_latents(
         began = time.perf_counter()
         try:
             limit = picture.seconds_autoregressive
-            found = kernel.decode_repaired(data, hyper, tables, order=order, threads=threads, max_seconds=limit)
+            how: Any = {"order": picture.order.name.lower(), "threads": picture.threads}
+            found = kernel.decode_repaired(data, hyper, tables, max_seconds=limit, **how)
         finally:
             left = picture.seconds_autoregressive - (time.perf_counter() - began)
             picture.seconds_autoregressive = max(0.0, left)

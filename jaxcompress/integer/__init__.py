@@ -6,6 +6,7 @@ from jaxcompress.integer.layer import IntegerLayer
 from jaxcompress.integer.linear import UnsupportedNetworkError
 from jaxcompress.integer.network import IntegerNetworks
 from jaxcompress.integer.quantize import quantize_entropy
+from jaxcompress.integer.setting_tables import SettingTables
 
 __all__ = [
     "FORMS",
@@ -13,6 +14,7 @@ __all__ = [
     "IntegerLayer",
     "IntegerNetworks",
     "Parameters",
+    "SettingTables",
     "UnsupportedNetworkError",
     "default_form",
     "quantize_entropy",

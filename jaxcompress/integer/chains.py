@@ -10,7 +10,13 @@ from jaxcompress.integer.calibrate import Signals
 from jaxcompress.integer.layer import RANGES, SYMBOL_RANGE, IntegerLayer
 from jaxcompress.integer.linear import NOT_FINITE, LinearLayer, LinearNetworks, UnsupportedNetworkError
 from jaxcompress.integer.network import MEAN_BITS, SCALE_BITS, IntegerNetworks
-from jaxcompress.integer.setting_tables import LARGEST_MULTIPLIER, MULTIPLIER_SHIFTS, SettingTables
+from jaxcompress.integer.setting_tables import (
+    FACTOR_LIMIT,
+    LARGEST_MULTIPLIER,
+    MULTIPLIER_SHIFTS,
+    OFFSET_LIMIT,
+    SettingTables,
+)
 from jaxcompress.integer.steps import Signal
 
 # Outputs for means that are multiplied count in this part of the finest step of their sums.
@@ -148,8 +154,10 @@ class _Maker:
         """The steps of outputs for means `[M]` of last layers, given with what enters them."""
         if self._settings is None:
             return np.full(self._channels, 2.0**-MEAN_BITS)
-        finest = np.maximum.reduce([steps.finest_steps(layer, signal) for layer, signal in ends])
-        return finest[self._channels :] * _MEAN_PART
+        finest = np.maximum.reduce([steps.finest_steps(*of_end) for of_end in ends])
+        # None of them is clamped.
+        largest = np.maximum.reduce([steps.reach(*of_end) for of_end in ends])
+        return np.maximum(finest * _MEAN_PART, largest / FACTOR_LIMIT)[self._channels :]
 
     def end(
         self, layer: LinearLayer, seen: Sequence[np.ndarray], signal: Signal, mean_steps: np.ndarray
@@ -167,8 +175,8 @@ class _Maker:
         if self._settings is None:
             return None
         multipliers, shifts = _fixed_point(self._settings.mean_gains * mean_steps * 2.0**MEAN_BITS)
-        offsets = np.rint(self._settings.scale_offsets * 2**SCALE_BITS).astype(np.int32)
-        return SettingTables(multipliers, shifts, offsets, latent_multipliers)
+        offsets = np.rint(self._settings.scale_offsets * 2**SCALE_BITS).clip(1 - OFFSET_LIMIT, OFFSET_LIMIT - 1)
+        return SettingTables(multipliers, shifts, offsets.astype(np.int32), latent_multipliers)
 
 
 def _fixed_point(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """Residual blocks of the cheng2020 transforms. Each takes and returns `[N, H, W, C]`."""
 
+from typing import Any
+
 import jax
 from flax import linen as nn
 
@@ -78,13 +80,16 @@ class ResidualBottleneck(nn.Module):
 
     Attributes:
         width: channels of the branch.
+        dtype: what the branch is computed in; that of the input if None.
     """
 
     width: int
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Applies the block."""
-        h = jax.nn.relu(Pointwise(self.width, name="reduce")(x))
+        h = x if self.dtype is None else x.astype(self.dtype)
+        h = jax.nn.relu(Pointwise(self.width, name="reduce")(h))
         h = jax.nn.relu(Conv(self.width, kernel_size=3, stride=1, name="conv")(h))
         return x + Pointwise(x.shape[-1], zero_init=True, name="expand")(h)

@@ -19,6 +19,7 @@ from jaxcompress.models.light_networks import (
     LightHyperSynthesis,
     LightSynthesis,
     bounded_scales,
+    multiply,
 )
 from jaxcompress.priors import Mixture, Phases, Prior
 
@@ -63,12 +64,12 @@ class Light(CompressionModel):
     @sees(4)
     def make_g_a(self) -> LightAnalysis:
         """The analysis transform before the gain, `[N, H, W, 3]` to `[N, H / 16, W / 16, M]`."""
-        return LightAnalysis(self.n, self.m)
+        return LightAnalysis(self.n, self.m, dtype=self.compute_dtype)
 
     @sees(3)
     def make_g_s(self) -> LightSynthesis:
         """The synthesis transform after the inverse gain, `[N, h, w, M]` to `[N, 16 h, 16 w, 3]`."""
-        return LightSynthesis(self.n)
+        return LightSynthesis(self.n, dtype=self.compute_dtype)
 
     @sees(1)
     def make_h_a(self) -> LightHyperAnalysis:
@@ -103,7 +104,7 @@ class Light(CompressionModel):
             rate: `[N]`.
         """
         rate = _rate(rate, x)
-        return self._apply(self.g_a, x, rate=rate) * jnp.exp(self.gain.gain(rate))
+        return multiply(self.g_a(x, rate=rate).astype(jnp.float32), self.gain.gain(rate))
 
     @sees(0)
     def hyper_analysis(self, y: jax.Array, *, rate: jax.Array | None = None) -> jax.Array:
@@ -142,9 +143,9 @@ class Light(CompressionModel):
         """
         rate = _rate(rate, hyper)
         gain, unit = self.gain.gain(rate), self.gain.unit(rate)
-        known = (y_hat * jnp.exp(-unit)).astype(self.compute_dtype)
+        known = multiply(y_hat, -unit).astype(self.compute_dtype)
         means, log_scales = jnp.split(self._apply(self.context, hyper, y_hat=known, number=number), 2, axis=-1)
-        return bounded_scales(log_scales + gain), means * jnp.exp(unit)
+        return bounded_scales(log_scales + gain), multiply(means, unit)
 
     @sees(0)
     def synthesis(self, y_hat: jax.Array, *, rate: jax.Array | None = None) -> jax.Array:  # type: ignore[override]
@@ -155,7 +156,7 @@ class Light(CompressionModel):
             rate: `[N]`.
         """
         rate = _rate(rate, y_hat)
-        return self._apply(self.g_s, y_hat * jnp.exp(self.gain.inverse(rate)), rate=rate)
+        return self.g_s(multiply(y_hat, self.gain.inverse(rate)), rate=rate).astype(jnp.float32)
 
     def aux_loss(self) -> jax.Array:
         """Zero: the density of z has no quantiles to learn."""

@@ -5,10 +5,12 @@ Karhunen-Loève transform of such blocks) plus a correction that is zero before 
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax import lax
 
 from jaxcompress import ops
 from jaxcompress.entropy.gaussian import SCALE_BOUND
@@ -29,8 +31,15 @@ def _table(module: nn.Module, name: str, features: int) -> jax.Array:
     return module.param(name, nn.initializers.zeros, (ROWS, features))
 
 
-def _multiply(x: jax.Array, log_factors: jax.Array) -> jax.Array:
-    return x * jnp.exp(log_factors).astype(x.dtype)
+def multiply(x: jax.Array, log_factors: jax.Array) -> jax.Array:
+    """The product of a feature map with factors for each picture and channel.
+
+    Args:
+        x: `[N, H, W, C]`.
+        log_factors: logarithms, `[N, 1, 1, C]`.
+    """
+    # The barrier keeps XLA from computing the exponential anew at every position.
+    return x * lax.optimization_barrier(jnp.exp(log_factors).astype(x.dtype))
 
 
 class LightAnalysis(nn.Module):
@@ -39,21 +48,24 @@ class LightAnalysis(nn.Module):
     Attributes:
         n: width of the nonlinear path.
         m: output channels.
+        dtype: what the nonlinear path is computed in; the linear one is float32 throughout.
     """
 
     n: int
     m: int
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, *, rate: jax.Array) -> jax.Array:
         """Applies the transform; `rate` is `[N]`."""
-        h = Conv(self.n, kernel_size=2, stride=1, before=0, name="in")(ops.space_to_depth(x - 0.5, _HALF))
-        h = _multiply(h, ops.interpolate_rows(_table(self, "scale", self.n), rate))
+        h = ops.space_to_depth(x - 0.5, _HALF).astype(self.dtype)
+        h = Conv(self.n, kernel_size=2, stride=1, before=0, name="in")(h)
+        h = multiply(h, ops.interpolate_rows(_table(self, "scale", self.n), rate))
         for i in range(4):
             h = ResidualBottleneck(self.n * 2 // 3, name=f"blocks_{i}")(h)
         y = Pointwise(self.m, name="linear")(ops.space_to_depth(x, _BLOCK))
         y += Conv(self.m, kernel_size=3, stride=2, before=0, zero_init=True, name="out")(h)
-        return ResidualBottleneck(self.m // 2, name="last")(y)
+        return ResidualBottleneck(self.m // 2, dtype=self.dtype, name="last")(y)
 
 
 class LightSynthesis(nn.Module):
@@ -61,16 +73,18 @@ class LightSynthesis(nn.Module):
 
     Attributes:
         n: width of the nonlinear path.
+        dtype: see `LightAnalysis`.
     """
 
     n: int
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, y: jax.Array, *, rate: jax.Array) -> jax.Array:
         """Applies the transform; `rate` is `[N]`."""
-        h = ResidualBottleneck(y.shape[-1] // 2, name="first")(y)
+        h = ResidualBottleneck(y.shape[-1] // 2, dtype=self.dtype, name="first")(y).astype(self.dtype)
         h = ops.depth_to_space(Pointwise(4 * self.n, name="in")(h), 2)
-        h = _multiply(h, ops.interpolate_rows(_table(self, "scale", self.n), rate))
+        h = multiply(h, ops.interpolate_rows(_table(self, "scale", self.n), rate))
         for i in range(3):
             h = ResidualBottleneck(self.n * 2 // 3, name=f"blocks_{i}")(h)
         h = Conv(3 * _HALF**2, kernel_size=2, stride=1, before=1, zero_init=True, name="out")(h)

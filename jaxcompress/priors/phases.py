@@ -35,7 +35,7 @@ class Phases(Prior):
         if self.count not in _CELLS:
             raise ValueError(f"count is {self.count}; expected 2 or 4 passes")
 
-    def order(self, shape: tuple[int, int, int]) -> np.ndarray:
+    def order(self, shape: tuple[int, ...]) -> np.ndarray:
         """Number of the pass that codes each symbol.
 
         Args:
@@ -49,7 +49,7 @@ class Phases(Prior):
         parts = (np.arange(channels) * self.count // channels).astype(np.uint8)
         return (classes[..., None] + parts) % np.uint8(self.count)
 
-    def passes(self, shape: tuple[int, int, int]) -> tuple[np.ndarray, ...]:
+    def passes(self, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
         """One mask for each pass; see `Prior`."""
         order = self.order(shape)
         return tuple(order == number for number in range(self.count))

@@ -44,7 +44,7 @@ class Subject:
     chunk: tuple[int, int]
     strings: Sequence[CodedString] = ()
     order: SymbolOrder = SymbolOrder.RASTER
-    numbers: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    numbers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawn: bool = False
 
 
@@ -118,11 +118,11 @@ class Variants:
         """The fastest kernel of an autoregressive model, whose results are expected; else None."""
         return next(iter(self._kernels.values()), None)
 
-    def hyper(self, z: np.ndarray | None, numbers: Mapping[str, int]) -> Any:
+    def hyper(self, z: np.ndarray | None, numbers: Mapping[str, Any]) -> Any:
         """Side information that is expected of z."""
         return None if z is None else self._evaluator.hyper_synthesis(z, **numbers)
 
-    def draw(self, tables: CodingTables, z: np.ndarray, numbers: Mapping[str, int], seed: bytes) -> np.ndarray:
+    def draw(self, tables: CodingTables, z: np.ndarray, numbers: Mapping[str, Any], seed: bytes) -> np.ndarray:
         """Latents `[h, w, M]` drawn from the model given z, see `synthetic_latents`."""
         hyper, prior, channels = self.hyper(z, numbers), self._layout.last.prior, self._layout.last.channels
         if self.kernel:

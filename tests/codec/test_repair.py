@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from jaxcompress.codec import BitstreamError, container, repair, stages
-from jaxcompress.codec.coded_string import CodedString
+from jaxcompress.codec import BitstreamError, chunks, container, repair, stages
+from jaxcompress.codec.coded_string import CodedString, SymbolOrder
 from jaxcompress.codec.context import context_model
 
 TABLE = tuple(np.float32([0.11, 0.5, 2, 8]).tolist())
@@ -82,7 +82,7 @@ def test_no_time_is_left_after_the_limit(golden_of, flip_scales, photo, monkeypa
         flip_scales(patch, [0])
         data = codec.compress(photo)
     codec.decompress(data)
-    monkeypatch.setattr(repair, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(chunks, "MAX_SECONDS", 0.0)
     with pytest.raises(BitstreamError, match="0 tries in the limit of 0 s"):
         codec.decompress(data)
 
@@ -90,7 +90,7 @@ def test_no_time_is_left_after_the_limit(golden_of, flip_scales, photo, monkeypa
 def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
     tables = golden_of("mbt2018-mean").weights.tables["gaussian_conditional"].coder_tables
     scales = np.full((1, 2, 1), 0.5, np.float32)
-    monkeypatch.setattr(repair, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(chunks, "MAX_SECONDS", 0.05)
     left = []
 
     def decode_repaired(*_, max_seconds):
@@ -99,7 +99,7 @@ def test_the_strings_of_a_picture_share_the_time(golden_of, monkeypatch):
         raise repair.coder.StreamError("")
 
     monkeypatch.setattr(repair.coder, "decode_repaired", decode_repaired)
-    picture = repair.Picture(np.zeros((1, 1, 1), np.int32), {})
+    picture = chunks.Picture(np.zeros((1, 1, 1), np.int32), SymbolOrder.RASTER, 1, {})
     shared = repair.ScaleRepair(lambda area: scales[area], TABLE, tables, picture)
     for _ in range(3):
         with pytest.raises(repair.coder.StreamError):
@@ -199,6 +199,6 @@ def test_autoregressive_files_decode_to_the_same_picture(autoregressive, format,
 
 def test_autoregressive_strings_have_a_time_limit(autoregressive, photo, monkeypatch):
     other = encode_elsewhere(autoregressive, photo, "jxc", monkeypatch)
-    monkeypatch.setattr(repair, "MAX_SECONDS_AUTOREGRESSIVE", 0.0)
+    monkeypatch.setattr(chunks, "MAX_SECONDS_AUTOREGRESSIVE", 0.0)
     with pytest.raises(BitstreamError, match="0 tries in the limit of 0 s"):
         autoregressive.decompress(other)

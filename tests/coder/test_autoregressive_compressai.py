@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxcompress import coder
+from jaxcompress.codec.chunks import CodedChunk, Coding, Picture
 from jaxcompress.codec.coded_string import SymbolOrder
 from jaxcompress.codec.passes import PassCoder, float_parameters
-from jaxcompress.codec.repair import Picture
 from jaxcompress.entropy import build_gaussian_tables, default_scale_table
 
 TABLES = build_gaussian_tables(default_scale_table())
@@ -72,11 +72,11 @@ def test_the_loop_of_the_codec_codes_the_same(recorded):
         return indexes, means
 
     loop = PassCoder(module.layout.last.prior, parameters, recorded.tables, y.shape[-1], progress=False)
-    (string,) = loop.encode([y], [hyper], native=False, threads=1, numbers={})
+    (string,) = loop.encode([y], [hyper], Coding(native=False, threads=1, numbers={}))
     y_hat = recorded.model.decode(string.data, hyper, recorded.tables)
     np.testing.assert_allclose(
         recorded.model.predict(y_hat, hyper)[1], np.reshape(predictions, y.shape), rtol=1e-5, atol=1e-5
     )
-    picture = Picture(np.zeros((1, 1, 1), np.int32), {})
-    (expected,) = loop.decode([], [string], [hyper], order=SymbolOrder.RASTER, threads=1, picture=picture)
+    picture = Picture(np.zeros((1, 1, 1), np.int32), SymbolOrder.RASTER, 1, {})
+    (expected,) = loop.decode([CodedChunk(np.s_[:, :], string, hyper)], picture)
     np.testing.assert_allclose(y_hat, expected, rtol=1e-5, atol=1e-5)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxcompress.codec.context import integer_context_model
-from jaxcompress.integer import IntegerLayer, IntegerNetworks
-from jaxcompress.integer.layer import LEAKY_RANGE, SYMBOL_RANGE
+from jaxcompress.integer import IntegerLayer, IntegerNetworks, SettingTables
+from jaxcompress.integer.layer import LEAKY_RANGE, RELU_RANGE, SYMBOL_RANGE
 
 
 def make_layer(**changes):
@@ -126,6 +126,126 @@ def test_contexts_that_the_coder_would_not_run_raise(changes, message):
 def test_a_context_that_the_coder_runs():
     networks = make_context(side={"bias": np.full(4, 2**29 - 18 * 128 - 2, np.int32)})
     assert integer_context_model(networks) is not None
+
+
+def make_pass(*, first=None, **second):
+    first = {"kernel": np.ones((3, 3, 2, 4), np.int8), "activation": "relu", **(first or {})}
+    second = {"kernel": np.ones((1, 1, 4, 4), np.int8), "input_range": RELU_RANGE, **second}
+    return make_layer(**first), make_layer(**second)
+
+
+def make_tables(**changes):
+    fields = {
+        "mean_multipliers": np.full((3, 2), 2**18, np.int32),
+        "mean_shifts": np.array([13, 30], np.uint8),
+        "scale_offsets": np.zeros((3, 2), np.int32),
+        "latent_multipliers": np.zeros((3, 2), np.int32),
+        **changes,
+    }
+    return SettingTables(**fields)
+
+
+def make_passes(**changes):
+    fields = {
+        "hyper_synthesis": (make_layer(),),
+        "thresholds": np.array([-1, 2], np.int32),
+        "channels": 2,
+        "latent_shifts": np.array([13, 30], np.uint8),
+        "passes": (make_pass(), make_pass(bias=np.zeros((3, 4), np.int32))),
+        "settings": make_tables(),
+        **changes,
+    }
+    return IntegerNetworks(**fields)
+
+
+WIDE = np.zeros((3, 4), np.int32)
+FOUR_COLUMNS = {
+    "mean_multipliers": WIDE,
+    "mean_shifts": np.full(4, 13, np.uint8),
+    "scale_offsets": WIDE,
+    "latent_multipliers": WIDE,
+}
+WITH_SKIP = {"kernel": np.ones((1, 1, 4, 4), np.int8), "skip": np.zeros(4, np.int8)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"context": make_pass()}, "a context and passes; expected one of the two"),
+        ({"latent_shifts": None}, "needs latent_shifts, so do passes"),
+        (
+            {"latent_shifts": np.array([12, 30], np.uint8)},
+            "from 12 up to 30; .*up to 30 and at least 13",
+        ),
+        ({"settings": make_tables(latent_multipliers=None)}, "need latent_multipliers"),
+        ({"passes": (), "latent_shifts": None}, "need latent_multipliers, and nothing else does"),
+        ({"passes": (make_pass(bias=np.zeros((2, 4), np.int32)),)}, "a setting has 2 and 3 values"),
+        ({"passes": (make_pass()[1:],)}, r"a first layer takes inputs in .0, 255."),
+        ({"passes": (make_pass(first=WITH_SKIP), make_pass())}, r"from 13 up to 30; expected uint8 .4,."),
+        ({"passes": (make_pass(first={"tap_bias": np.zeros((3, 3, 4), np.int32)}),)}, "its first has skip or tap_bias"),
+        ({"passes": (make_pass(first={"shift": np.full(4, -1, np.int8)}),)}, "shifts to the left"),
+        ({"passes": (make_pass(first={"bias": np.full(4, 2**29, np.int32)}),)}, "could reach 536870912"),
+        ({"hyper_synthesis": (make_layer(bias=np.full((3, 4), 2**29, np.int32)),)}, "could reach 536870912"),
+        ({"settings": make_tables(**FOUR_COLUMNS)}, "scale_offsets have 4 columns; expected 2"),
+    ],
+)
+def test_passes_that_fit_nothing_raise(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_passes(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale_offsets": np.zeros(2, np.int32)}, r"scale_offsets have shape .2,.; expected .count, M."),
+        ({"mean_shifts": np.array([12, 30], np.uint8)}, "mean_shifts go from 12 to 30; expected 13 to 30"),
+        ({"mean_multipliers": np.full((3, 2), 2**18 + 1, np.int32)}, "mean_multipliers go from 262145"),
+        ({"latent_multipliers": np.full((3, 2), -1, np.int32)}, "latent_multipliers go from -1"),
+        ({"scale_offsets": np.full((3, 2), 2**29, np.int32)}, "scale_offsets go from 536870912"),
+        (
+            {"latent_multipliers": np.zeros((4, 2), np.int32)},
+            r"latent_multipliers is int32 .4, 2.; expected",
+        ),
+    ],
+)
+def test_tables_of_settings_that_fit_nothing_raise(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_tables(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"activation": "none"}, "adds its own input; expected equal numbers, no shuffle and an activation"),
+        ({"kernel": np.ones((1, 1, 2, 4), np.int8)}, "a layer of 2 inputs, 4 outputs"),
+        ({"skip": np.full(4, 23, np.int8)}, "skip goes from 23 to 23; expected 0 to 22"),
+        ({"skip": np.zeros(3, np.int8)}, r"skip is int8 .3,."),
+        ({"skip": np.full(4, 22, np.int8), "shift": np.full(4, -1, np.int8)}, "too much for int32"),
+    ],
+)
+def test_residual_layers_that_fit_nothing_raise(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_layer(**{**WITH_SKIP, "activation": "relu", "input_range": RELU_RANGE, **changes})
+
+
+def test_arrays_make_the_same_passes():
+    residual = make_layer(**WITH_SKIP, activation="relu", input_range=RELU_RANGE)
+    first, last = make_pass()
+    networks = make_passes(passes=((first, residual, last), *[make_pass() for _ in range(11)]))
+    assert list(networks.chains)[:3] == ["hyper_synthesis", "pass_0", "pass_1"]
+    assert networks.count == 3
+    found = IntegerNetworks.from_arrays(networks.arrays())
+    assert len(found.passes) == 12
+    assert found.passes[0][1].skip is not None
+    assert found.arrays().keys() == networks.arrays().keys()
+    for path, array in networks.arrays().items():
+        np.testing.assert_array_equal(found.arrays()[path], array)
+    with pytest.raises(ValueError, match="no place for pass_13/0/bias"):
+        IntegerNetworks.from_arrays({**networks.arrays(), "pass_13/0/bias": np.zeros(4, np.int32)})
+    arrays = networks.arrays()
+    arrays.pop("mean_shifts")
+    with pytest.raises(ValueError, match="lack the array 'mean_shifts'"):
+        IntegerNetworks.from_arrays(arrays)
 
 
 def test_arrays_make_the_same_networks():

@@ -213,8 +213,8 @@ def random_params(model, seed=0, gain=1.0):
     ("kind", "message"),
     [
         (SmoothScales, "layer 1 is .*gelu.*expected ReLU or leaky ReLU"),
-        (OwnParameters, "OwnParameters has its own gaussian_parameters"),
-        (OwnPosition, "OwnPosition has its own position_parameters"),
+        (OwnParameters, "OwnParameters computes other scales than the layers that were read of it"),
+        (OwnPosition, "OwnPosition computes other scales than the layers"),
         (OwnContext, "the context model is a Conv; expected a MaskedConv"),
         (PlainReluParameters, "other activations than leaky ReLU"),
         (WideParameters, "no chain of two or more 1x1 layers"),

@@ -134,6 +134,22 @@ def test_context_and_reconstruction_see_rounded_latents_in_training(small, key):
     assert (np.abs(bits / small.outputs["y_bits"] - 1) > 1e-4).all()
 
 
+def test_bfloat16_leaves_the_linear_path_alone(small, key):
+    fresh = small.model.init(key, small.x[:1])
+    narrow = small.model.clone(compute_dtype=jnp.bfloat16)
+    for method, x in (("analysis", small.x), ("synthesis", small.outputs["y_hat"])):
+        for variables, equal in ((fresh, True), (small.variables, False)):
+            found, expected = (
+                model.apply(variables, x, method=method, rate=small.rate) for model in (narrow, small.model)
+            )
+            assert found.dtype == jnp.float32
+            if equal:
+                np.testing.assert_array_equal(found, expected)
+            else:
+                error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+                assert 1e-4 < error < 0.02
+
+
 # ---------------------------------------------------------------- receptive fields
 
 

@@ -10,7 +10,13 @@ import pytorch_msssim
 import torch
 
 from jaxcompress.models import Output
-from jaxcompress.train import LAMBDAS, quality_lambda, rate_distortion
+from jaxcompress.train import (
+    LAMBDAS,
+    quality_lambda,
+    rate_distortion,
+    rate_distortion_by_picture,
+    rate_lambda,
+)
 
 SIDE = 176  # MS-SSIM needs 161
 
@@ -114,3 +120,27 @@ def test_pictures_too_small_for_ms_ssim_are_refused():
     x = jnp.zeros((1, 160, 176, 3))
     with pytest.raises(ValueError, match="at least 161"):
         rate_distortion(Output(x, x, {"y": jnp.ones(1)}), x, lmbda=1.0, metric="ms-ssim")
+
+
+def test_the_lambda_of_a_rate_is_compressai_s_at_both_ends_and_grows_evenly():
+    assert rate_lambda(0) == pytest.approx(quality_lambda(1), rel=1e-6)
+    assert rate_lambda(5) == pytest.approx(quality_lambda(6), rel=1e-5)
+    lambdas = rate_lambda(np.arange(-2.0, 7.0))
+    np.testing.assert_allclose(lambdas[1:] / lambdas[:-1], (0.0483 / 0.0018) ** 0.2, rtol=1e-5)
+
+
+def test_the_loss_by_picture_is_that_of_each_alone(pictures, likelihoods):
+    x, x_hat = pictures
+    lmbda, weights = np.float32([0.01, 0.04]), np.float32([2, 0.5])
+    found = rate_distortion_by_picture(Output(x_hat, None, likelihoods), x, lmbda=lmbda, weights=weights)
+    alone = [
+        rate_distortion(
+            Output(x_hat[i : i + 1], None, {name: value[i : i + 1] for name, value in likelihoods.items()}),
+            x[i : i + 1],
+            lmbda=float(lmbda[i]),
+        )
+        for i in range(2)
+    ]
+    assert found.loss == pytest.approx(np.mean([w * float(a.loss) for w, a in zip(weights, alone, strict=True)]))
+    assert found.bpp == pytest.approx(np.mean([float(a.bpp) for a in alone]))
+    assert found.mse == pytest.approx(np.mean([float(a.mse) for a in alone]))

@@ -71,6 +71,14 @@ def test_cosine_without_warmup_starts_at_the_highest_rate():
     assert [float(rate(step)) for step in (0, 50, 100)] == pytest.approx([2e-3, 1e-3, 0], rel=1e-5, abs=1e-10)
 
 
+def test_the_cosine_may_begin_later():
+    config = Optimizer(learning_rate=2e-3, schedule="cosine", warmup_steps=10, decay_from=0.5)
+    rate = learning_rate_schedule(config, steps=100)
+    expected = {0: 0, 5: 1e-3, 10: 2e-3, 30: 2e-3, 50: 2e-3, 75: 1e-3, 100: 0}
+    for step, value in expected.items():
+        assert rate(step) == pytest.approx(value, rel=1e-5, abs=1e-10), step
+
+
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
 def test_other_schedules_are_flat_after_their_warmup(schedule):
     config = Optimizer(learning_rate=2e-3, schedule=schedule, warmup_steps=4)
@@ -102,6 +110,25 @@ def test_networks_and_quantiles_learn_at_their_own_rates():
     updates, _ = first_update(config, gradients_of())  # the first step of Adam is the sign times the rate
     np.testing.assert_allclose(updates["g_a"]["kernel"], [-1e-2, 0], rtol=1e-5)
     np.testing.assert_allclose(updates["entropy_bottleneck"]["quantiles"], [-3e-3, 3e-3, -3e-3], rtol=1e-5)
+
+
+def test_moments_and_epsilon_of_adam_may_be_chosen():
+    gradients = gradients_of()
+    for config, factor in ((Optimizer(learning_rate=1e-2, clip_norm=0, epsilon=3.0), 0.5), (Optimizer(), 1)):
+        updates, _ = first_update(config, gradients)
+        np.testing.assert_allclose(updates["g_a"]["kernel"], [-config.learning_rate * factor, 0], rtol=1e-4)
+    optimizer = make_optimizer(Optimizer(beta2=0.5, clip_norm=0), steps=9)
+    state = optimizer.init(gradients)
+    _, state = optimizer.update(gradients, state, gradients)
+    found = optax.tree.get(state.inner_states["networks"], "nu")["g_a"]["kernel"]
+    np.testing.assert_allclose(found, 0.5 * np.square(gradients["g_a"]["kernel"]), rtol=1e-5)
+
+
+def test_slow_layers_learn_at_a_part_of_the_rate():
+    config = Optimizer(learning_rate=1e-2, slow_layers="g_a, another", slow_factor=0.1)
+    updates, _ = first_update(config, gradients_of())
+    np.testing.assert_allclose(updates["g_a"]["kernel"], [-1e-3, 0], rtol=1e-5)
+    np.testing.assert_allclose(updates["entropy_bottleneck"]["matrices_0"], [-1e-2], rtol=1e-5)
 
 
 def test_the_plateau_scales_the_networks_alone():

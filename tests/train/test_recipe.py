@@ -25,7 +25,7 @@ def test_bundled_recipes_load_and_their_models_build(name):
     model = recipe.make_model()
     assert recipe.crop % model.stride == recipe.validation_crop % model.stride == 0
     shapes = expected_params(model)  # by jax.eval_shape, which runs the model without computing anything
-    assert shapes["entropy_bottleneck/quantiles"].shape[1:] == (1, 3)
+    assert "g_a" in {path.split("/")[0] for path in shapes}
     assert recipe.weight_of_distortion > 0
     json.dumps(recipe.as_json())
 

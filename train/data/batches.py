@@ -26,11 +26,16 @@ class Source(Protocol):
 
 
 class Batches(Iterator[np.ndarray]):
-    """Batches of one process, each uint8 `[batch_size // process_count, crop, crop, 3]`; made by `training_batches`."""
+    """Batches of one process, each uint8 `[batch_size // process_count, crop, crop, 3]`; made by `training_batches`.
 
-    def __init__(self, iterator: Any, data: dict[str, Any]):
+    Attributes:
+        source: pictures that they are cropped from.
+    """
+
+    def __init__(self, iterator: Any, data: dict[str, Any], source: Source):
         self._iterator = iterator
         self._data = data
+        self.source = source
 
     def __next__(self) -> np.ndarray:
         """The next batch."""
@@ -120,7 +125,7 @@ def training_batches(
     iterator = iter(crops[process_index::process_count].to_iter_dataset(options))
     iterator.set_state({"next_index": start})
     data = {"pictures": len(source), "names": source.fingerprint()}
-    return Batches(iterator, data | {"batch_size": batch_size, "crop": crop, "flip": flip, "seed": seed})
+    return Batches(iterator, data | {"batch_size": batch_size, "crop": crop, "flip": flip, "seed": seed}, source)
 
 
 def _check(
