@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
         "encode",
         run,
         help="compress a picture, or a folder of pictures",
-        example="jaxcompress encode photo.png                   (quality 50)\n"
+        example="jaxcompress encode photo.png                   (quality 65)\n"
         "  jaxcompress encode photo.png -q 80\n"
         "  jaxcompress encode photo.png --bpp 0.5         (a file of 0.5 bits per pixel)\n"
         "  jaxcompress encode photo.png --psnr 34         (a picture of 34 dB)\n"

@@ -45,7 +45,7 @@ def test_a_quality_is_coded_and_told(folder, capsys):
     assert said.endswith("bpp, quality 30\n")
     assert quality_of("photo.jxc") == 30
     status, said, _ = run(capsys, "encode", "photo.png", "-f")
-    assert said.endswith("bpp, quality 50\n")
+    assert said.endswith("bpp, quality 65\n")
 
 
 def test_a_size_is_met(folder, capsys):
