@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         "-q",
         "--qualities",
         metavar="Q",
-        type=quality,
+        type=results.quality,
         nargs="+",
         help="settings of the codec (default: its usual ones)",
     )
@@ -92,11 +92,3 @@ def make_codec(name: str, options: Options) -> Any:
         raise ValueError(f"--set has {wrong[0]!r}; expected NAME=VALUE")
     values = options._asdict() | {"parameters": {name: value for name, _, value in pairs}}
     return classical.create(name, classical.Options(**values))
-
-
-def quality(text: str) -> int | float:
-    """A number; whole ones stay whole."""
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)

@@ -10,7 +10,6 @@ import stat
 import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,14 +40,15 @@ def add_output(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing output file")
 
 
-def add_weights(parser: argparse.ArgumentParser, default: str, *, also: Sequence[str] = ("", "")) -> None:
-    """Adds the options that say which weights to use; what a command has quality and metric for besides is told too."""
+def add_weights(parser: argparse.ArgumentParser, default: str, *, quality: bool = True) -> None:
+    """Adds the options that say which weights to use; a command may have an own one for the quality."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-w", "--weights", metavar="FILE", help="weights file, .safetensors or CompressAI's .pth.tar")
     group.add_argument("--model", metavar="NAME", help=f"name in `jaxcompress zoo list` (default: {default})")
     add_recipe(parser)
-    parser.add_argument("--quality", type=int, metavar="Q", help=f"of a published --model, from 1{also[0]}")
-    parser.add_argument("--metric", choices=OBJECTIVES, help=f"of a published --model (default: mse){also[1]}")
+    if quality:
+        parser.add_argument("--quality", type=int, metavar="Q", help="quality of a published --model, from 1")
+    parser.add_argument("--metric", choices=OBJECTIVES, help="metric of a published --model (default: mse)")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,10 @@ import argparse
 import dataclasses
 import functools
 import io
+import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from jaxcompress import zoo
@@ -23,17 +24,39 @@ def add_parser(commands: Any) -> None:
         "encode",
         run,
         help="compress a picture, or a folder of pictures",
-        example="jaxcompress encode photo.png\n"
+        example="jaxcompress encode photo.png                   (quality 65)\n"
+        "  jaxcompress encode photo.png -q 80\n"
+        "  jaxcompress encode photo.png --bpp 0.5         (a file of 0.5 bits per pixel)\n"
+        "  jaxcompress encode photo.png --psnr 34         (a picture of 34 dB)\n"
         "  jaxcompress encode photo.jpg -o small.jxc --weights mine.safetensors\n"
-        "  jaxcompress encode photo.png --model mbt2018-mean --quality 3\n"
+        "  jaxcompress encode photo.png --model mbt2018-mean -q 3\n"
         "  jaxcompress encode photo.png -o photo.bin --format compressai --weights mbt2018-3-22901978.pth.tar\n"
-        f"  jaxcompress encode photographs -o compressed\n\n{folder.HELP}",
+        f"  jaxcompress encode photographs -o compressed -q 60\n\n{folder.HELP}",
     )
     parser.add_argument("picture", help="image file of any common format, or folder; - is standard input")
     common.add_output(parser, "default: the picture's name with .jxc (.bin for --format compressai)")
     folder.add_arguments(parser)
-    also = "; without one, what --format compressai names (default: {})"
-    common.add_weights(parser, zoo.DEFAULT, also=(also.format("what the weights say"), also.format("likewise")))
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument(
+        "-q",
+        "--quality",
+        type=int,
+        metavar="Q",
+        help="quality from 1 to 100, for models whose rate can be set (default: 50); of a published --model from 1 to "
+        "8; with --format compressai the quality to name (default: that of the weights)",
+    )
+    wanted.add_argument(
+        "--bpp", type=_positive, metavar="B", help="instead of a quality: bits per pixel of the file, within 2 %%"
+    )
+    wanted.add_argument(
+        "--psnr", type=_positive, metavar="D", help="instead of a quality: PSNR in decibels, as near as qualities lie"
+    )
+    parser.add_argument(
+        "--nearest",
+        action="store_true",
+        help="where --bpp or --psnr cannot be reached, take the lowest or the highest quality (default: an error)",
+    )
+    common.add_weights(parser, zoo.DEFAULT, quality=False)
     parser.add_argument(
         "--format", choices=_SUFFIXES, default="jxc", help="container: ours, or that of CompressAI's example codec"
     )
@@ -55,8 +78,10 @@ class _Encoding(NamedTuple):
     """How pictures are coded.
 
     Attributes:
-        choice: the weights that the user names. Of other than published ones, quality and metric are what
-            CompressAI's format shall name.
+        choice: the weights that the user names. In CompressAI's format, quality and metric of other than published
+            ones are what the file names.
+        wanted: quality, bpp or psnr that is asked for, by name.
+        nearest: take the nearest quality if that cannot be reached.
         format: a key of `_SUFFIXES`.
         entropy: "integer" or "float", if the user says so.
         max_pixels: limit of a picture's size; None for the container's own.
@@ -65,6 +90,8 @@ class _Encoding(NamedTuple):
     """
 
     choice: common.Choice
+    wanted: Mapping[str, float]
+    nearest: bool
     format: str
     entropy: str | None
     max_pixels: int | None
@@ -74,17 +101,21 @@ class _Encoding(NamedTuple):
 
 def run(args: argparse.Namespace) -> int | None:
     """Runs it."""
-    choice = common.Choice.of(args)
+    choice, wanted = _choose(args)
     if args.format == "compressai" and args.keep_icc:
         raise ValueError("CompressAI's format has no place for a colour profile; leave out --keep-icc")
-    if args.format == "jxc" and choice.chooses_published and not zoo.is_published(choice.model):
+    if args.format == "jxc" and args.metric is not None and not zoo.is_published(args.model):
         raise ValueError(
-            "--quality and --metric choose among published models, and name what --format compressai stores; give "
-            "--model or --weights to choose"
+            "--metric chooses among published models, and names what --format compressai stores; give --model or "
+            "--weights to choose"
         )
+    if args.nearest and args.bpp is None and args.psnr is None:
+        raise ValueError("--nearest is for --bpp and --psnr; give one of them, or leave it out")
     if args.format == "compressai" and args.entropy == "integer":
         raise ValueError("CompressAI's format is coded with the floating-point networks; leave out --entropy integer")
-    encoding = _Encoding(choice, args.format, args.entropy, args.max_pixels, args.keep_icc, args.background)
+    encoding = _Encoding(
+        choice, wanted, args.nearest, args.format, args.entropy, args.max_pixels, args.keep_icc, args.background
+    )
     if folder.is_folder(args.picture, args.jobs):
         kind = folder.Kind(common.IMAGE_SUFFIXES, _SUFFIXES[args.format], functools.partial(_make_encoder, encoding))
         return folder.run(args.picture, kind, folder.Options.of(args))
@@ -100,8 +131,20 @@ def run(args: argparse.Namespace) -> int | None:
         common.warn(f"note: {coded.note}")
     bpp = 8 * coded.coded_bytes / (coded.width * coded.height)
     size = f"{coded.width} x {coded.height} pixels, {coded.coded_bytes:,} bytes, {bpp:.4f} bpp"
-    common.report(f"{output}: {size}", output=output)
+    common.report(f"{output}: {size}{coded.reached}", output=output)
     return None
+
+
+def _choose(args: argparse.Namespace) -> tuple[common.Choice, Mapping[str, float]]:
+    """The weights to use, and what is asked of their rate: a quality may say either."""
+    model, wanted = args.model, {"quality": args.quality, "bpp": args.bpp, "psnr": args.psnr}
+    if args.format == "compressai" and not args.weights:
+        model = model or zoo.COMPRESSAI_DEFAULT  # that format cannot name the others
+    if args.format == "compressai" or zoo.is_published(model):
+        wanted["quality"] = None
+    quality = None if wanted["quality"] is not None else args.quality
+    choice = common.Choice(args.weights, model, args.recipe, quality, args.metric)
+    return choice, {name: value for name, value in wanted.items() if value is not None}
 
 
 def _make_encoder(
@@ -118,6 +161,7 @@ def _make_encoder(
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     weights = _weights(encoding.choice)
     codec = common.make_codec(weights, entropy=_entropy(encoding, weights), progress=progress)
+    target = codec.check_target(**encoding.wanted)
 
     def encode(source: Any) -> folder.Coded:
         picture = read_picture(source, background=encoding.background, max_pixels=limit)
@@ -125,12 +169,27 @@ def _make_encoder(
         startup.release_memory(pixels.size)  # Pillow's copy
         if encoding.format == "compressai" and pixels.ndim == 2:
             pixels = pixels[..., None].repeat(3, axis=-1)
-        data = codec.compress(pixels, format=encoding.format, icc_profile=icc_profile, threads=threads)
-        left_out = picture.icc_profile and not encoding.keep_icc
-        note = "the colour profile was left out; --keep-icc keeps it" if left_out else ""
-        return folder.Coded(data, pixels.shape[1], pixels.shape[0], len(data), note)
+        how = {"format": encoding.format, "icc_profile": icc_profile, "threads": threads}
+        coded = codec.code(pixels, **encoding.wanted, nearest=encoding.nearest, **how)
+        notes = []
+        if picture.icc_profile and not encoding.keep_icc:
+            notes.append("the colour profile was left out; --keep-icc keeps it")
+        if (
+            target is not None
+            and not target.is_met(coded)
+            and coded.quality in (codec.qualities[0], codec.qualities[-1])
+        ):
+            notes.append("the target could not be reached; the nearest quality was taken")
+        height, width = pixels.shape[:2]
+        return folder.Coded(coded.data, width, height, len(coded.data), "; ".join(notes), _reached(coded))
 
     return encode
+
+
+def _reached(coded: Any) -> str:
+    """What was reached beside the size, as the last line says it."""
+    quality = "" if coded.quality is None else f", quality {coded.quality}"
+    return quality if coded.psnr is None else f"{quality}, {coded.psnr:.2f} dB"
 
 
 def _weights(choice: common.Choice):
@@ -153,6 +212,13 @@ def _entropy(encoding: _Encoding, weights) -> str | None:
             f"jaxcompress.integer.quantize_entropy, or give --entropy float"
         )
     return encoding.entropy
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+    return value
 
 
 def _colour(text: str) -> tuple[int, ...]:

@@ -20,15 +20,26 @@ def add_parser(commands: Any) -> None:
         example="jaxcompress evaluate kodak\n"
         "  jaxcompress evaluate kodak -w mbt2018-q*.safetensors cheng2020-q*.safetensors -o results --save\n"
         "  jaxcompress evaluate kodak -w run/best.safetensors --estimate\n"
+        "  jaxcompress evaluate kodak -q 10 25 40 60 80\n"
         "  jaxcompress evaluate kodak --model mbt2018-mean cheng2020-anchor\n"
         "\n"
-        "Weights of one architecture, trained for one metric, make a curve. Bits are those of the .jxc files. Each\n"
-        "picture is coded, decoded and compared with the original in 8 bits. What is written is CompressAI's JSON,\n"
-        "and more, which `jaxcompress plot`, `bd-rate` and `report` read.\n"
+        "Weights of one architecture, trained for one metric, make a curve; so does one network whose rate can be\n"
+        "set. Bits are those of the .jxc files. Each picture is coded, decoded and compared with the original in\n"
+        "8 bits. What is written is CompressAI's JSON, and more, which `jaxcompress plot`, `bd-rate` and `report`\n"
+        "read.\n"
         "\n"
         "Exit status: 0 done; 1 some pictures failed, and are left out; 2 bad input, nothing was written.",
     )
     results.add_arguments(parser)
+    parser.add_argument(
+        "-q",
+        "--qualities",
+        metavar="Q",
+        type=results.quality,
+        nargs="+",
+        help="points of the curve: 1 to 100 for models whose rate can be set (default: 10 25 40 60 80); otherwise "
+        "some of the weights' own (default: all)",
+    )
     add_codecs(parser)
     parser.add_argument(
         "--estimate",
@@ -68,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     if args.estimate and args.strings_only:
         raise ValueError("--estimate makes no strings whose bits --strings-only could count; give one of the two")
     codecs = load_codecs(Choice.of(args), estimate=args.estimate)
-    return results.run(codecs, None, results.Options.of(args), count_header=not args.strings_only)
+    return results.run(codecs, args.qualities, results.Options.of(args), count_header=not args.strings_only)
 
 
 class Choice(NamedTuple):

@@ -43,6 +43,7 @@ class Coded:
         height: likewise.
         coded_bytes: size of the compressed file, be it input or output.
         note: what the user should know.
+        reached: what was reached, if there was a choice, such as the quality.
     """
 
     data: bytes | memoryview
@@ -50,6 +51,7 @@ class Coded:
     height: int
     coded_bytes: int
     note: str = ""
+    reached: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

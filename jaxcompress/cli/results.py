@@ -55,6 +55,14 @@ def _left_out() -> list[str]:
     return [key for key, value in DISTORTIONS.items() if not value.by_default]
 
 
+def quality(text: str) -> int | float:
+    """A quality; whole numbers stay whole."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
 class Options(NamedTuple):
     """The arguments of `add_arguments`.
 

@@ -152,6 +152,26 @@ class Codec:
         data = self._compressai.encode(image, threads)
         return CodedPicture(data, None, bits_per_pixel(data, *image.shape[:2]))
 
+    def check_target(
+        self, *, quality: int | None = None, bpp: float | None = None, psnr: float | None = None
+    ) -> Target | None:
+        """Checks what `compress` is asked for, without a picture.
+
+        Args:
+            quality: see `compress`.
+            bpp: see `compress`.
+            psnr: see `compress`.
+
+        Returns:
+            What a file can be held against; None if nothing is asked for.
+
+        Raises:
+            ValueError: the model cannot give it, or several are given.
+        """
+        target = Target.of(quality=quality, bpp=bpp, psnr=psnr)
+        self._rates.check(target)
+        return target
+
     def decompress(
         self,
         data: bytes | container.JxcFile,

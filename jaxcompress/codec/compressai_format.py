@@ -47,6 +47,22 @@ class Header:
     layout: str = "current"
 
 
+def number_of(architecture: str, *, layout: str = "current") -> int:
+    """The number that a file has for a model.
+
+    Args:
+        architecture: name of the model.
+        layout: a key of `LAYOUTS`.
+
+    Raises:
+        ValueError: it has none.
+    """
+    numbers = {name: number for number, name in LAYOUTS[layout].items()}
+    if architecture not in numbers:
+        raise ValueError(f"CompressAI's format cannot name the model {architecture!r}; it can: {', '.join(numbers)}")
+    return numbers[architecture]
+
+
 def pack(header: Header, strings: Sequence[bytes]) -> bytes:
     """Writes a file.
 
@@ -60,18 +76,14 @@ def pack(header: Header, strings: Sequence[bytes]) -> bytes:
     Raises:
         ValueError: the model, metric or quality has no number in this format.
     """
-    models = {name: number for number, name in LAYOUTS[header.layout].items()}
-    if header.architecture not in models:
-        raise ValueError(
-            f"CompressAI's format cannot name the model {header.architecture!r}; it can: {', '.join(models)}"
-        )
+    number = number_of(header.architecture, layout=header.layout)
     if header.metric not in OBJECTIVES or header.quality not in range(1, 9):
         raise ValueError(
             f"CompressAI's format has no quality {header.quality} with metric {header.metric!r}; expected 1 to 8 and "
             f"{' or '.join(OBJECTIVES)}"
         )
     code = OBJECTIVES.index(header.metric) << 4 | (header.quality - 1)
-    data = struct.pack(">BBII", models[header.architecture], code, header.height, header.width)
+    data = struct.pack(">BBII", number, code, header.height, header.width)
     data += b"\x08" if header.layout == "current" else b""
     data += struct.pack(">III", *header.shape, len(strings))
     return data + b"".join(struct.pack(">I", len(string)) + string for string in strings)

@@ -34,6 +34,7 @@ class CompressAICoder:
         """The bytes of a file, of a uint8 picture."""
         if image.ndim != 3:
             raise ValueError("CompressAI's format has no grey pictures: convert to RGB, or use format='jxc'")
+        compressai_format.number_of(self._weights.architecture)  # raises before the work
         height, width = image.shape[:2]
         padding = centered_padding(height, width, compressai_format.PADDING_MULTIPLE)
         strings, shape = encode_strings(self._networks, PaddedPicture(image, padding), threads)

@@ -78,7 +78,7 @@ def header_bytes(data: bytes) -> int:
     Args:
         data: a file that `pack` wrote, which is not checked.
     """
-    return _START.unpack_from(data)[2] + _CRC.size
+    return _header_ends(data, version_of(data))[1] + _CRC.size
 
 
 def unpack(data: bytes | mmap.mmap, *, max_pixels: int = MAX_PIXELS, in_part: bool = False) -> JxcFile:
@@ -141,18 +141,23 @@ def _header_reader(data: bytes | mmap.mmap, version: int) -> ByteReader:
     """A reader at the first field after the header's length, of a header whose checksum is right."""
     if len(data) < _SHORTEST:
         raise BitstreamError(f"the file is cut off: {len(data)} bytes are shorter than any .jxc file")
+    start, end = _header_ends(data, version)
+    if not start + _CRC.size <= end <= len(data) - _CRC.size or not _has_checksum(memoryview(data)[:end]):
+        raise _damaged()
+    header = ByteReader(data[: end - _CRC.size])
+    header.take(start)
+    return header
+
+
+def _header_ends(data: bytes | mmap.mmap, version: int) -> tuple[int, int]:
+    """Where the first field after the header's length begins, and where the header ends with its checksum."""
     reader = ByteReader(data[:_SHORTEST])
     reader.take(_START.size)
     if version == version_3.VERSION:
         (end,) = reader.unpack(version_3.HEADER_LENGTH)
-    else:
-        length = reader.number()
-        end = reader.position + length
-    if not reader.position + _CRC.size <= end <= len(data) - _CRC.size or not _has_checksum(memoryview(data)[:end]):
-        raise _damaged()
-    header = ByteReader(data[: end - _CRC.size])
-    header.take(reader.position)
-    return header
+        return reader.position, end
+    length = reader.number()
+    return reader.position, reader.position + length
 
 
 def _has_checksum(data: memoryview) -> bool:

@@ -84,6 +84,16 @@ class Target:
         return f"{value:.2f} dB" if self.name == "psnr" else f"{value:.4f} bpp"
 
 
+def numbers_of(layout: Layout, quality: int | None) -> dict[str, int]:
+    """Numbers of a model's settings for a quality.
+
+    Args:
+        layout: layout of the model, which has a rate if a quality is given.
+        quality: from 1; None for the default.
+    """
+    return layout.default_numbers | ({} if quality is None else {RATE: quality - 1})
+
+
 class RateCoder:
     """Codes pictures to `.jxc` files of a wanted quality, size or PSNR.
 
@@ -95,7 +105,7 @@ class RateCoder:
 
     def __init__(self, jxc: JxcCoder, layout: Layout, architecture: str):
         self._jxc = jxc
-        self._numbers = layout.default_numbers
+        self._layout = layout
         self._architecture = architecture
         setting = next((setting for setting in layout.settings if setting.name == RATE), None)
         self.qualities = range(1, setting.count + 1) if setting else range(0)
@@ -107,25 +117,28 @@ class RateCoder:
         """Codes a uint8 picture; see `Codec.compress`."""
 
         def with_quality(quality: int | None) -> CodedPicture:
-            numbers = self._numbers | ({} if quality is None else {RATE: quality - 1})
-            data = self._jxc.encode(image, icc_profile, threads, numbers)
+            data = self._jxc.encode(image, icc_profile, threads, numbers_of(self._layout, quality))
             decibels = None
             if target is not None and target.name == "psnr":
                 decibels = psnr(image, self._decode(data, image, threads))
             return CodedPicture(data, quality, bits_per_pixel(data, *image.shape[:2]), decibels)
 
+        self.check(target)
         if target is None:
             return with_quality(self.default_quality)
-        if not self.qualities:
+        if target.name == "quality":
+            return with_quality(int(target.value))
+        return search(with_quality, len(self.qualities), target, nearest=nearest)
+
+    def check(self, target: Target | None) -> None:
+        """Raises ValueError if the model has no rate to be set, or no such quality."""
+        if target is not None and not self.qualities:
             raise ValueError(
                 f"{target.name}={target.value:g} is for models whose rate can be set, and these weights of "
                 f"{self._architecture} have one rate; leave it out, or take other weights, such as those named light"
             )
-        if target.name != "quality":
-            return search(with_quality, len(self.qualities), target, nearest=nearest)
-        if target.value not in self.qualities:
+        if target is not None and target.name == "quality" and target.value not in self.qualities:
             raise ValueError(f"quality is {target.value}; expected a whole number from 1 to {len(self.qualities)}")
-        return with_quality(int(target.value))
 
     def _decode(self, data: bytes, image: np.ndarray, threads: int) -> np.ndarray:
         header, strings = container.unpack(data, max_pixels=2**64)  # the encoder has accepted the picture

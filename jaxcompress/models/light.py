@@ -23,7 +23,7 @@ from jaxcompress.models.light_networks import (
 )
 from jaxcompress.priors import Mixture, Phases, Prior
 
-RATE = Setting("rate", low=-2.0, high=6.0, default=49)
+RATE = Setting("rate", low=-2.0, high=6.0, default=64)
 """The rate: 0 to 5 belong to CompressAI's lambdas of the qualities 1 to 6. A little beyond works as well."""
 
 

@@ -11,10 +11,24 @@ from jaxcompress.zoo.published import qualities
 if TYPE_CHECKING:
     from jaxcompress.weights import Weights
 
-__all__ = ["DEFAULT", "Entry", "bundled", "entries", "fetch", "find", "is_published", "load", "qualities"]
+__all__ = [
+    "COMPRESSAI_DEFAULT",
+    "DEFAULT",
+    "Entry",
+    "bundled",
+    "entries",
+    "fetch",
+    "find",
+    "is_published",
+    "load",
+    "qualities",
+]
 
-DEFAULT = "mbt2018-mean-small"
-"""What `jaxcompress encode` uses if not told otherwise."""
+DEFAULT = "light"
+"""The weights that `jaxcompress encode` uses unless others are named."""
+
+COMPRESSAI_DEFAULT = "mbt2018-mean-small"
+"""The bundled weights of one of CompressAI's architectures, which its file format can name."""
 
 _FOLDER = Path(__file__).parent / "bundled"
 

@@ -36,8 +36,25 @@ def command(capsys, *arguments):
     return status, captured.out, captured.err
 
 
-def test_bundled_weights_are_evaluated(folder, capsys):
-    status, printed, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb")
+def test_one_network_for_all_rates_is_a_curve(folder, capsys):
+    status, printed, errors = command(capsys, "evaluate", "photos", "-q", "10", "50", "--metrics", "psnr-rgb")
+    assert (status, errors) == (0, "")
+    assert "results/light.json, light.csv: means over 2 of 2 pictures" in printed
+    curve = load_curve("results/light.json")
+    assert curve.qualities == (10, 50)
+    assert curve.results["bpp"][0] < curve.results["bpp"][1]
+    assert curve.results["psnr-rgb"][0] < curve.results["psnr-rgb"][1]
+    assert main(["encode", "photos/a.png", "-o", "a.jxc", "-q", "50"]) == 0
+    assert curve.pictures[2]["bytes"] == Path("a.jxc").stat().st_size
+    status, _, errors = command(capsys, "evaluate", "photos", "--bpp", "0.5", "-o", "half", "--metrics", "psnr-rgb")
+    assert (status, errors) == (0, "")
+    assert load_curve("half/light.json").results["bpp"] == pytest.approx([0.5], rel=0.05)
+    assert "light has no quality 101" in command(capsys, "evaluate", "photos", "-q", "101", "-o", "none")[2]
+
+
+def test_bundled_weights_of_one_rate_are_evaluated(folder, capsys):
+    small = ["--model", "mbt2018-mean-small"]
+    status, printed, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb", *small)
     assert (status, errors) == (0, "")
     assert "results/mbt2018-mean-small.json, mbt2018-mean-small.csv: means over 2 of 2 pictures" in printed
     curve = load_curve("results/mbt2018-mean-small.json")
@@ -45,14 +62,14 @@ def test_bundled_weights_are_evaluated(folder, capsys):
     rows = list(csv.DictReader(Path("results/mbt2018-mean-small.csv").read_text().splitlines()))
     assert [row["picture"] for row in rows] == ["a.png", "b.png"]
     assert [float(row["bpp"]) for row in rows] == [row["bpp"] for row in curve.pictures]
-    assert main(["encode", "photos/a.png", "-o", "a.jxc"]) == 0
+    assert main(["encode", "photos/a.png", "-o", "a.jxc", *small]) == 0
     assert int(rows[0]["bytes"]) == Path("a.jxc").stat().st_size
-    assert curve.meta["command"] == "jaxcompress evaluate photos --metrics psnr-rgb"
+    assert curve.meta["command"] == "jaxcompress evaluate photos --metrics psnr-rgb --model mbt2018-mean-small"
     assert {"jaxcompress", "jax"} <= curve.meta["versions"].keys()
-    status, _, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb")
+    status, _, errors = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb", *small)
     assert status == 2
     assert "exists" in errors
-    status, _, _ = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb", "--estimate", "--force")
+    status, _, _ = command(capsys, "evaluate", "photos", "--metrics", "psnr-rgb", "--estimate", "--force", *small)
     assert status == 0
     estimate = load_curve("results/mbt2018-mean-small.json")
     assert estimate.results["bpp"][0] == pytest.approx(curve.results["bpp"][0], rel=0.1)
@@ -154,9 +171,12 @@ def test_find_close_tells_the_nearest_quality(folder, capsys):
     with Image.open("a.jpg") as coded, Image.open("a.ppm") as decoded:
         assert coded.convert("RGB").tobytes() == decoded.tobytes()
     assert "quality " in printed
-    status, printed, _ = command(capsys, "find-close", "learned", "photos/a.png", "1")
+    status, printed, _ = command(capsys, "find-close", "learned", "photos/a.png", "1", "--model", "mbt2018-mean-small")
     assert status == 0
     assert "(1 tried)" in printed
+    status, printed, _ = command(capsys, "find-close", "learned", "photos/a.png", "31", "--metric", "psnr-rgb")
+    assert status == 0
+    assert "psnr-rgb 31.0" in printed or "psnr-rgb 30.9" in printed
 
 
 @pytest.mark.parametrize(

@@ -89,18 +89,18 @@ def test_published_models_are_curves_by_name(folder, capsys):
     options = ["--metrics", "psnr-rgb", "--estimate"]
     assert main(["evaluate", "photo.png", "--model", NAME, zoo.DEFAULT, *options]) == 0
     assert load_curve(f"results/{NAME}-mse.json").qualities == (1, 2)
-    assert len(load_curve(f"results/{zoo.DEFAULT}.json").qualities) == 1
+    assert load_curve(f"results/{zoo.DEFAULT}.json").qualities == (10, 25, 40, 60, 80)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["zoo", "fetch", "huge"], "no weights named 'huge' are published"),
-        (["zoo", "fetch", zoo.DEFAULT, "--quality", "1"], "mbt2018-mean-small is bundled; leave it out"),
+        (["zoo", "fetch", zoo.DEFAULT, "--quality", "1"], "light is bundled; leave it out"),
         (["zoo", "fetch", NAME, "--quality", "9"], "qualities 1 to 2; 9 was given"),
         (["zoo", "fetch", NAME, "--metric", "ms-ssim"], "answers 404"),
         (["encode", "photo.png", "--model", NAME], "qualities 1 to 2; none was given"),
-        (["encode", "photo.png", "--quality", "3"], "--format compressai"),
+        (["encode", "photo.png", "--model", NAME, "--quality", "9"], "qualities 1 to 2; 9 was given"),
         (["encode", "photo.png", "--model", zoo.DEFAULT, "--metric", "mse"], "--format compressai"),
         (["decode", "photo.jxc", "-o", "d.png", "--quality", "3"], "--model"),
         (["decode", "photo.jxc", "-o", "d.png", "--model", zoo.DEFAULT, "--quality", "3"], "leave them out"),

@@ -37,7 +37,7 @@ def test_more_quality_is_more_bits_and_a_better_picture(codec, crop):
 
 def test_the_default_quality_is_the_default_of_the_setting(codec, crop):
     assert codec.compress(crop) == codec.compress(crop, quality=codec.default_quality)
-    assert codec.code(crop).quality == codec.default_quality == 50
+    assert codec.code(crop).quality == codec.default_quality == 65
 
 
 def test_the_file_says_its_quality(codec, crop):

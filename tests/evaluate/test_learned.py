@@ -15,7 +15,12 @@ from jaxcompress.ops import centered_padding
 
 @pytest.fixture(scope="module")
 def weights():
-    return zoo.load()
+    return zoo.load("mbt2018-mean-small")
+
+
+@pytest.fixture(scope="module")
+def light():
+    return zoo.load("light")
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +102,23 @@ def test_a_curve_has_one_architecture(weights, golden_of):
 def test_curves_are_called_by_architecture_and_metric(weights):
     assert curve_name(weights) == "mbt2018-mean-mse"
     assert curve_name(dataclasses.replace(weights, metadata={})) == "mbt2018-mean"
+
+
+def test_one_network_for_all_rates_is_a_curve(light, crop):
+    codec = LearnedCodec({"light": light})
+    assert codec.settings == tuple(range(1, 101))
+    assert codec.qualities == (10, 25, 40, 60, 80)
+    low, high = codec.encode(crop, 10), codec.encode(crop, 80)
+    assert len(low.data) < len(high.data)
+    assert high.data == Codec(light).compress(crop, quality=80)
+    assert high.compile_seconds == 0  # the program of the first runs for all qualities
+    assert low.estimated_bits < high.estimated_bits == pytest.approx(high.bits(count_header=False), rel=0.06)
+    assert codec.facts()["weights"].keys() == {"light"}
+    with pytest.raises(ValueError, match="has no quality 101"):
+        codec.check_quality(101)
+
+
+def test_an_estimate_is_made_at_its_quality(light, crop):
+    codec = LearnedCodec({"light": light}, estimate=True)
+    bits = [codec.encode(crop, quality).bits() for quality in (10, 50, 90)]
+    assert sorted(set(bits)) == bits
