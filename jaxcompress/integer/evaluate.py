@@ -18,7 +18,7 @@ from jaxcompress.layers import inside
 
 
 class Parameters(NamedTuple):
-    """What the coder needs of every latent.
+    """Tables and means of latents, as the coder takes them.
 
     Attributes:
         indexes: uint8, numbers of tables.
@@ -40,6 +40,9 @@ class IntegerEvaluator:
         form: one of `FORMS`; the device's own if not given. It does not change results.
         device: where to compute; JAX's default device if not given.
 
+    Attributes:
+        form: one of `FORMS`.
+
     Raises:
         ValueError: there is no such form.
     """
@@ -60,13 +63,14 @@ class IntegerEvaluator:
             plans = tuple(forms.plan_of(layer, form) for layer in layers)
             return plans, jax.device_put([forms.arrays_of(layer) for layer in layers], device)
 
+        self.form = form
         self._networks = networks
         self._hyper_plans, self._hyper_arrays = prepared(networks.hyper_synthesis)
         self._context_plans, self._context_arrays = prepared(networks.context)
         self._passes = tuple(map(prepared, networks.passes))
         tables = {} if networks.settings is None else networks.settings.arrays()
         self._ends = jax.device_put({"thresholds": networks.thresholds, **tables}, device)
-        self._latent_shifts = networks.latent_shifts
+        self._latent_shifts = jax.device_put(networks.latent_shifts, device)
 
     def hyper_synthesis(self, z_symbols: np.ndarray, size: np.ndarray | None = None, **numbers: int) -> Any:
         """Computes scales and means of y from z, or side information for what follows.

@@ -1,4 +1,4 @@
-"""The light codec, one network for all rates: what the bundled weights `light` were trained with.
+"""The light codec: one network for all rates.
 
 Training begins with a linear transform codec fitted to the pictures, about as good as JPEG (`jaxcompress.train.klt`).
 Every crop of a batch has a rate of its own.
