@@ -20,7 +20,7 @@ RECORDED = Path(__file__).parent.parent / "golden" / "jxc"
 
 SMALL = "mbt2018-mean-small"
 
-# The weights of each: bundled ones, recorded ones with made-up integer networks, or a small light network kept with them.
+# The weights of each: bundled ones, recorded ones with made-up integer networks, or a small light network beside them.
 FILES = {
     "photograph": SMALL,  # streams of lanes
     "grey": SMALL,
