@@ -7,7 +7,6 @@ from jaxcompress.cli import common
 from jaxcompress.files import check_new_folder
 
 FORMATS = ("stablehlo", "onnx")
-STAGES = ("g_a", "h_a", "h_s", "g_s")
 
 
 def add_parser(commands: Any) -> None:
@@ -22,9 +21,9 @@ def add_parser(commands: Any) -> None:
         "  jaxcompress export mbt2018-3-22901978.pth.tar -o decoder --stages h_s g_s\n"
         "\n"
         "The folder gets one file for each stage, weights inside, for any number of pictures of any size, and\n"
-        "manifest.json, which says what goes in and comes out. Entropy coding stays with jaxcompress.coder, and so\n"
-        "does the context model of autoregressive architectures. ONNX needs the extra `export`. docs/export.md shows\n"
-        "how to run the files.",
+        "manifest.json, which says what goes in and comes out. A prior in several passes has a stage for each,\n"
+        "pass_0 and so on. Entropy coding stays with jaxcompress.coder, and so does the context model of\n"
+        "autoregressive architectures. ONNX needs the extra `export`. docs/export.md shows how to run the files.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weights file, .safetensors or CompressAI's .pth.tar")
     common.add_recipe(parser)
@@ -33,9 +32,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--stages",
         nargs="+",
-        choices=STAGES,
         metavar="STAGE",
-        help="g_a and h_a (encoder), h_s and g_s (decoder) (default: all that the model has)",
+        help="g_a and h_a (encoder); h_s, pass_0, ..., and g_s (decoder) (default: all that the model has)",
     )
 
 

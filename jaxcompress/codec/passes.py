@@ -23,6 +23,7 @@ from jaxcompress.codec.side_information import as_floats
 from jaxcompress.codec.tiled import Settings, TiledNetwork, WindowSizes
 from jaxcompress.entropy import to_symbols
 from jaxcompress.integer import IntegerEvaluator
+from jaxcompress.integer.setting_tables import LATENT_LIMIT
 from jaxcompress.models import CompressionModel
 from jaxcompress.priors import Prior, Raster, Selection
 
@@ -140,8 +141,10 @@ def integer_parameters(evaluator: IntegerEvaluator, windows: WindowSizes | None)
             side, latents = both[..., :side_channels], both[..., side_channels:].astype(np.float32) / np.float32(64)
             return evaluator.parameters(side, latents, number, size, **numbers)
 
-        # In 64ths, y_hat is whole numbers, as side information is.
-        both = np.concatenate([known, np.rint(y_hat * 64).astype(np.int32)], -1)
+        # In 64ths, y_hat is whole numbers, as side information is. Networks see none beyond the limit, which a damaged
+        # string may hold, and which int32 might not.
+        latents = np.rint(np.clip(y_hat * 64, -LATENT_LIMIT, LATENT_LIMIT)).astype(np.int32)
+        both = np.concatenate([known, latents], -1)
         found = TiledNetwork(network, windows)(both, settings=numbers)
         return as_floats(jax.tree.map(lambda a: _select(a, selection), found))
 

@@ -16,9 +16,9 @@ from jaxcompress.weights import Weights
 
 FORMATS = ("stablehlo", "onnx")
 
-_MANIFEST_FORMAT = 1
+_MANIFEST_FORMAT = 2
 
-_FLOAT_HYPER_SYNTHESIS = (
+_FLOAT_ENTROPY_NETWORK = (
     "The network in floating point, as it was trained: for research, and for what CompressAI does. The tables and "
     "means of .jxc files come from integer networks, which the weights file holds (except with --entropy float)."
 )
@@ -80,6 +80,11 @@ def export(
             "w": f"width of a picture / {model.stride}",
         },
         "medians": _medians(weights),
+        "settings": {
+            each.name: {"low": each.low, "high": each.high, "count": each.count, "default": each.default}
+            for each in model.layout.settings
+        },
+        "prior": type(model.layout.last.prior).__name__,
         "stages": {stage.name: _describe(stage, data[stage.name], suffix) for stage in wanted},
     }
     files = {stage.name + suffix: data[stage.name] for stage in wanted}
@@ -100,12 +105,10 @@ def _describe(stage: Stage, data: bytes, suffix: str) -> dict[str, Any]:
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "part": "decoder" if stage.decodes else "encoder",
-        "input": _describe_signal(stage.input),
-        "output": _describe_signal(stage.output),
+        "inputs": [_describe_signal(signal) for signal in stage.inputs],
+        "outputs": [_describe_signal(signal) for signal in stage.outputs],
     }
-    if stage.settings:
-        found["settings"] = [_describe_signal(signal) for signal in stage.settings]
-    return found | ({"note": _FLOAT_HYPER_SYNTHESIS} if stage.decides_bits else {})
+    return found | ({"note": _FLOAT_ENTROPY_NETWORK} if stage.decides_bits else {})
 
 
 def _describe_signal(signal: Signal) -> dict[str, Any]:

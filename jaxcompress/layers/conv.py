@@ -222,7 +222,9 @@ class CheckerboardConv(nn.Module):
         init = _uniform(x.shape[-1] * self.kernel_size**2)
         kernel = self.param("kernel", init, (self.kernel_size, self.kernel_size, x.shape[-1], self.features))
         bias = self.param("bias", init, (self.features,))
-        anchors = ops.checkerboard(*x.shape[1:3])[..., None]
+        # As `ops.checkerboard`, of sizes that may be symbols.
+        rows, columns = (jnp.arange(size) for size in x.shape[1:3])
+        anchors = ((rows[:, None] + columns) % 2 == 0)[..., None]
         # Chosen, not multiplied by zero: what is not decoded yet may be anything, NaN included.
         known = jnp.where(anchors, x, 0)
         context = ops.masked_conv2d(known, *_cast(x, kernel, bias), mask=ops.checkerboard_mask(self.kernel_size))

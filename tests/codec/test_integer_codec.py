@@ -45,49 +45,6 @@ def changed(weights, part="hyper_synthesis"):
     return dataclasses.replace(weights, integer=dataclasses.replace(weights.integer, **{part: layers}))
 
 
-def repack(data, strings):
-    """The file with other strings, and the CRC of the whole that belongs to them."""
-    return container.pack(container.unpack(data)[0], strings)
-
-
-def with_checksums(strings):
-    """Strings with the checksums of their bytes alone."""
-    return [string._replace(checksum=zlib.crc32(string.data)) for string in strings]
-
-
-def damaged_strings(data, count, seed=0):
-    """Strings of a file with one of them damaged in turn: by a bit, by noise, or cut off."""
-    _, strings = container.unpack(data)
-    rng = np.random.default_rng(seed)
-    for i, string in enumerate(strings):
-        whole = np.frombuffer(string.data, np.uint8)
-        for kind in range(count):
-            damaged = whole.copy()
-            place = rng.integers(len(whole))
-            if kind % 4 == 0:
-                damaged[place] ^= 1 << rng.integers(8)
-            elif kind % 4 == 1:
-                damaged[place:] = rng.integers(0, 256, len(whole) - place)
-            elif kind % 4 == 2:
-                damaged = damaged[:place]
-            else:
-                damaged = rng.integers(0, 256, len(whole) + rng.integers(-4, 9), np.uint8)
-            yield [*strings[:i], string._replace(data=damaged.tobytes()), *strings[i + 1 :]]
-
-
-def decoded_or_refused(codec, data, shape):
-    """Whether a file is refused, as it should be, or else gives a picture of its shape."""
-    try:
-        picture = codec.decompress(data)
-    except BitstreamError as error:
-        advice = "floating-point" in str(error)
-    else:
-        assert picture.shape == shape
-        return False
-    assert not advice
-    return True
-
-
 @pytest.mark.parametrize("cut", [np.s_[:1, :1], np.s_[:64, :64], np.s_[:63, 5:38], np.s_[:64, :64, 1]], ids=str)
 def test_files_are_integer_and_decode(codecs, photo, cut):
     codec, _ = codecs
@@ -208,15 +165,15 @@ def test_networks_that_were_trained_may_differ(codec, photo):
     np.testing.assert_array_equal(other.decompress(data), codec.decompress(data))
 
 
-def test_another_checksum_is_told(codecs, photo):
+def test_another_checksum_is_told(codecs, photo, damage):
     codec, _ = codecs
     data = codec.compress(photo[:64, :64])
     z, y = container.unpack(data)[1]
     for other in (zlib.crc32(y.data), y.checksum ^ 1):
         with pytest.raises(BitstreamError, match=r"give other tables .*run `jaxcompress verify`"):
-            codec.decompress(repack(data, [z, y._replace(checksum=other)]))
+            codec.decompress(damage.repack(data, [z, y._replace(checksum=other)]))
     with pytest.raises(BitstreamError, match="a string is damaged"):
-        codec.decompress(repack(data, [z._replace(checksum=z.checksum ^ 1), y]))
+        codec.decompress(damage.repack(data, [z._replace(checksum=z.checksum ^ 1), y]))
 
 
 def test_a_device_that_computes_otherwise_never_gives_a_picture(codecs, photo, monkeypatch):
@@ -243,28 +200,28 @@ def test_a_device_that_computes_otherwise_never_gives_a_picture(codecs, photo, m
 # ---------------------------------------------------------------- damage
 
 
-def test_damaged_strings_raise_or_decode(codecs, photo):
+def test_damaged_strings_raise_or_decode(codecs, photo, damage):
     codec, _ = codecs
     data = codec.compress(photo[:64, :64])
-    cases = [repack(data, strings) for strings in damaged_strings(data, 40)]
-    assert all(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases)
+    cases = [damage.repack(data, strings) for strings in damage.strings(data, 40)]
+    assert all(damage.refused(codec, case, (64, 64, 3)) for case in cases)
 
 
-def test_damage_that_checksums_do_not_see_raises_or_decodes(codecs, photo, monkeypatch):
+def test_damage_that_checksums_do_not_see_raises_or_decodes(codecs, photo, monkeypatch, damage):
     # Whoever makes a file can make checksums fit. Symbols of z may be anything then, and so may tables and means.
     codec, _ = codecs
     data = codec.compress(photo[:64, :64])
     monkeypatch.setattr(IntegerSideInformation, "checksum", lambda *_: 0)
-    cases = [repack(data, with_checksums(strings)) for strings in damaged_strings(data, 40, seed=1)]
-    refused = sum(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases)
+    cases = [damage.repack(data, damage.with_checksums(strings)) for strings in damage.strings(data, 40, seed=1)]
+    refused = sum(damage.refused(codec, case, (64, 64, 3)) for case in cases)
     assert refused >= 0.8 * len(cases)
 
 
-def test_a_model_without_a_hyperprior_tells_of_damage(golden_of, photo):
+def test_a_model_without_a_hyperprior_tells_of_damage(golden_of, photo, damage):
     codec = golden_of("bmshj2018-factorized").codec
     data = codec.compress(photo[:64, :64])
-    cases = [repack(data, with_checksums(strings)) for strings in damaged_strings(data, 40)]
-    assert sum(decoded_or_refused(codec, case, (64, 64, 3)) for case in cases) >= 0.95 * len(cases)
+    cases = [damage.repack(data, damage.with_checksums(strings)) for strings in damage.strings(data, 40)]
+    assert sum(damage.refused(codec, case, (64, 64, 3)) for case in cases) >= 0.95 * len(cases)
 
 
 @pytest.mark.parametrize("value", [2.0**27 - 200, -(2.0**27) + 200, 1000.0, -128.0])
