@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 
 from jaxcompress import metrics
 from jaxcompress.codec import Codec, write_picture
-from jaxcompress.codec.rate import RATE
+from jaxcompress.codec.rate import numbers_of
 from jaxcompress.integer import UnsupportedNetworkError, quantize_entropy
 from jaxcompress.models import CompressionModel
 from jaxcompress.train.recipe import Recipe
@@ -127,7 +127,7 @@ def report_on(
         results, pictures_back = validate(weights, pictures, quality=quality)
         decoded.append(pictures_back)
         mean = _mean_over_processes(results, count=count)
-        numbers = model.layout.default_numbers | ({} if quality is None else {RATE: quality - 1})
+        numbers = numbers_of(model.layout, quality)
         settings = {name: float(value[0]) for name, value in model.layout.values(numbers).items()}
         losses.append(recipe.validation_loss(mean, **settings))
         label = f"quality={quality}/" if len(qualities) > 1 else ""

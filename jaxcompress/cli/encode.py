@@ -42,16 +42,16 @@ def add_parser(commands: Any) -> None:
     wanted.add_argument(
         "-q",
         "--quality",
-        type=int,
+        type=_number,
         metavar="Q",
-        help=f"quality from 1 to 100, for models whose rate can be set (default: {_DEFAULT_QUALITY}); of a published "
-        "--model from 1 to 8; with --format compressai the quality to name (default: that of the weights)",
+        help=f"any number from 1 to 100, for models whose rate can be set (default: {_DEFAULT_QUALITY}); of a "
+        "published --model from 1 to 8; with --format compressai the quality to name (default: that of the weights)",
     )
     wanted.add_argument(
         "--bpp", type=_positive, metavar="B", help="instead of a quality: bits per pixel of the file, within 2 %%"
     )
     wanted.add_argument(
-        "--psnr", type=_positive, metavar="D", help="instead of a quality: PSNR in decibels, as near as qualities lie"
+        "--psnr", type=_positive, metavar="D", help="instead of a quality: PSNR in decibels, within 0.05 dB"
     )
     parser.add_argument(
         "--nearest",
@@ -214,6 +214,11 @@ def _entropy(encoding: _Encoding, weights) -> str | None:
             f"jaxcompress.integer.quantize_entropy, or give --entropy float"
         )
     return encoding.entropy
+
+
+def _number(text: str) -> int | float:
+    """A quality: CompressAI's are whole numbers."""
+    return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
 
 
 def _positive(text: str) -> float:

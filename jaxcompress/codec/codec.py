@@ -75,11 +75,11 @@ class Codec:
 
     @property
     def qualities(self) -> range:
-        """Qualities that `compress` takes, from the fewest bits to the most; empty for models of one rate."""
+        """Whole qualities that `compress` takes, from the fewest bits to the most; empty for models of one rate."""
         return self._rates.qualities
 
     @property
-    def default_quality(self) -> int | None:
+    def default_quality(self) -> float | None:
         """The quality that `compress` takes if it is not told another; None for models of one rate."""
         return self._rates.default_quality
 
@@ -87,7 +87,7 @@ class Codec:
         self,
         image: np.ndarray,
         *,
-        quality: int | None = None,
+        quality: float | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
         nearest: bool = False,
@@ -99,7 +99,7 @@ class Codec:
 
         Args:
             image: uint8 `[H, W, 3]` (sRGB) or `[H, W]` (grey), at least 1 x 1.
-            quality: for models whose rate can be set, one of `qualities`; `default_quality` if not given.
+            quality: for models whose rate can be set, a number from 1 to 100; `default_quality` if not given.
             bpp: instead of a quality, bits per pixel of the file: met within 2 %, or by the nearest quality.
             psnr: instead of a quality, PSNR of the decoded picture in decibels: met within 0.05 dB, or by the nearest
                 quality.
@@ -132,7 +132,7 @@ class Codec:
         self,
         image: np.ndarray,
         *,
-        quality: int | None = None,
+        quality: float | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
         nearest: bool = False,
@@ -153,7 +153,7 @@ class Codec:
         return CodedPicture(data, None, bits_per_pixel(data, *image.shape[:2]))
 
     def check_target(
-        self, *, quality: int | None = None, bpp: float | None = None, psnr: float | None = None
+        self, *, quality: float | None = None, bpp: float | None = None, psnr: float | None = None
     ) -> Target | None:
         """Checks what `compress` is asked for, without a picture.
 

@@ -11,7 +11,8 @@ from jaxcompress.codec import container
 from jaxcompress.codec.errors import TargetError
 from jaxcompress.codec.jxc import JxcCoder
 from jaxcompress.metrics import bits_per_pixel, psnr
-from jaxcompress.models import Layout
+from jaxcompress.models import Layout, Setting
+from jaxcompress.models.layout import HIGHEST_QUALITY, LOWEST_QUALITY
 
 RATE = "rate"
 """Name of the setting that trades bits for distortion; its numbers ascend with the bits."""
@@ -22,13 +23,13 @@ class CodedPicture(NamedTuple):
 
     Attributes:
         data: bytes of the file.
-        quality: quality that it was coded with, from 1; None for models of one rate.
+        quality: quality that it was coded with, from 1 to 100; None for models of one rate.
         bpp: bits per pixel of the whole file.
         psnr: PSNR in decibels, if that was the target.
     """
 
     data: bytes
-    quality: int | None
+    quality: float | None
     bpp: float
     psnr: float | None = None
 
@@ -39,10 +40,10 @@ class Target:
 
     Attributes:
         name: "quality", "bpp" or "psnr".
-        value: a whole number from 1, bits per pixel, or decibels.
+        value: a number from 1 to 100, bits per pixel, or decibels.
 
     Raises:
-        ValueError: the value is not positive and finite, or no whole number where it should be.
+        ValueError: the value is not positive and finite.
     """
 
     name: str
@@ -50,13 +51,13 @@ class Target:
 
     def __post_init__(self):
         """Checks the value."""
-        if self.name == "quality" and not (isinstance(self.value, (int, np.integer)) and self.value > 0):
-            raise ValueError(f"quality is {self.value!r}; expected a whole number from 1")
         if not 0 < self.value < math.inf:
             raise ValueError(f"{self.name} is {self.value}; expected a positive number")
 
     @classmethod
-    def of(cls, *, quality: int | None = None, bpp: float | None = None, psnr: float | None = None) -> "Target | None":
+    def of(
+        cls, *, quality: float | None = None, bpp: float | None = None, psnr: float | None = None
+    ) -> "Target | None":
         """The target that is given; None if none is.
 
         Raises:
@@ -84,14 +85,31 @@ class Target:
         return f"{value:.2f} dB" if self.name == "psnr" else f"{value:.4f} bpp"
 
 
-def numbers_of(layout: Layout, quality: int | None) -> dict[str, int]:
+def rate_of(layout: Layout) -> Setting | None:
+    """The setting of a model that trades bits for distortion; None if it has one rate.
+
+    Args:
+        layout: layout of the model.
+    """
+    return next((setting for setting in layout.settings if setting.name == RATE), None)
+
+
+def numbers_of(layout: Layout, quality: float | None) -> dict[str, int]:
     """Numbers of a model's settings for a quality.
 
     Args:
-        layout: layout of the model, which has a rate if a quality is given.
-        quality: from 1; None for the default.
+        layout: layout of the model.
+        quality: from 1 to 100; None for the default.
+
+    Raises:
+        ValueError: there is no such quality, or the model has one rate.
     """
-    return layout.default_numbers | ({} if quality is None else {RATE: quality - 1})
+    if quality is None:
+        return layout.default_numbers
+    setting = rate_of(layout)
+    if setting is None:
+        raise ValueError(f"quality is {quality:g}, and the model has one rate; leave it out")
+    return layout.default_numbers | {RATE: setting.number_of(quality)}
 
 
 class RateCoder:
@@ -107,16 +125,16 @@ class RateCoder:
         self._jxc = jxc
         self._layout = layout
         self._architecture = architecture
-        setting = next((setting for setting in layout.settings if setting.name == RATE), None)
-        self.qualities = range(1, setting.count + 1) if setting else range(0)
-        self.default_quality = setting.default + 1 if setting else None
+        self._setting = rate_of(layout)
+        self.qualities = range(LOWEST_QUALITY, HIGHEST_QUALITY + 1) if self._setting else range(0)
+        self.default_quality = self._setting.quality_of(self._setting.default) if self._setting else None
 
     def code(
         self, image: np.ndarray, target: Target | None, *, nearest: bool, icc_profile: bytes, threads: int
     ) -> CodedPicture:
         """Codes a uint8 picture; see `Codec.compress`."""
 
-        def with_quality(quality: int | None) -> CodedPicture:
+        def with_quality(quality: float | None) -> CodedPicture:
             data = self._jxc.encode(image, icc_profile, threads, numbers_of(self._layout, quality))
             decibels = None
             if target is not None and target.name == "psnr":
@@ -127,8 +145,10 @@ class RateCoder:
         if target is None:
             return with_quality(self.default_quality)
         if target.name == "quality":
-            return with_quality(int(target.value))
-        return search(with_quality, len(self.qualities), target, nearest=nearest)
+            return with_quality(target.value)
+        setting = self._setting
+        assert setting is not None  # `check` has seen to it
+        return search(lambda step: with_quality(setting.quality_of(step - 1)), setting.count, target, nearest=nearest)
 
     def check(self, target: Target | None) -> None:
         """Raises ValueError if the model has no rate to be set, or no such quality."""
@@ -137,8 +157,8 @@ class RateCoder:
                 f"{target.name}={target.value:g} is for models whose rate can be set, and these weights of "
                 f"{self._architecture} have one rate; leave it out, or take other weights, such as those named light"
             )
-        if target is not None and target.name == "quality" and target.value not in self.qualities:
-            raise ValueError(f"quality is {target.value}; expected a whole number from 1 to {len(self.qualities)}")
+        if target is not None and target.name == "quality" and self._setting:
+            self._setting.number_of(target.value)
 
     def _decode(self, data: bytes, image: np.ndarray, threads: int) -> np.ndarray:
         header, strings = container.unpack(data, max_pixels=2**64)  # the encoder has accepted the picture
@@ -146,11 +166,11 @@ class RateCoder:
 
 
 def search(code: Callable[[int], CodedPicture], count: int, target: Target, *, nearest: bool = False) -> CodedPicture:
-    """Finds the quality whose file comes nearest to a target, by bisection with real files.
+    """Finds the step of quality whose file comes nearest to a target, by bisection with real files.
 
     Args:
-        code: codes a picture with a quality; more is taken to give more bits and decibels.
-        count: how many qualities there are, from 1.
+        code: codes a picture with a step of quality, from 1; more is taken to give more bits and decibels.
+        count: number of steps.
         target: bits per pixel or PSNR to come near to.
         nearest: take the lowest or the highest quality for a target beyond both.
 
@@ -169,9 +189,10 @@ def search(code: Callable[[int], CodedPicture], count: int, target: Target, *, n
             return coded
         low, high = (middle, high) if target.reached(coded) < target.value else (low, middle)
     if not nearest and (low == count or high == 1):
-        least, most = (target.text(target.reached(tried.get(end) or code(end))) for end in (1, count))
+        least, most = (tried.get(end) or code(end) for end in (1, count))
         raise TargetError(
-            f"{target.text(target.value)} cannot be reached: quality 1 gives {least}, and quality {count} gives "
-            f"{most}; nearest=True (--nearest) takes the nearer of the two"
+            f"{target.text(target.value)} cannot be reached: quality {least.quality} gives "
+            f"{target.text(target.reached(least))}, and quality {most.quality} gives "
+            f"{target.text(target.reached(most))}; nearest=True (--nearest) takes the nearer of the two"
         )
     return min(tried.values(), key=lambda coded: abs(target.reached(coded) - target.value))

@@ -99,9 +99,9 @@ class LearnedCodec(PictureCodec):
     def _codec(self, quality: Quality) -> Codec:
         return self._only or self._made[quality]
 
-    def _rate(self, quality: Quality) -> int | None:
+    def _rate(self, quality: Quality) -> float | None:
         """What a codec's `compress` takes: a quality of one network for all of them, nothing otherwise."""
-        return int(quality) if self._only else None
+        return float(quality) if self._only else None
 
     def _run(self, quality: Quality, pixels: np.ndarray) -> tuple[float, np.ndarray]:
         """Estimated bits, and the reconstruction `[H, W, 3]` in [0, 1]."""

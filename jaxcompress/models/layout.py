@@ -9,6 +9,9 @@ import numpy as np
 
 from jaxcompress.priors import Prior, check_passes
 
+LOWEST_QUALITY, HIGHEST_QUALITY = 1, 100
+"""Ends of the scale of qualities for models whose rate is a setting."""
+
 _F = TypeVar("_F", bound=Callable)
 
 
@@ -80,7 +83,29 @@ class Setting:
     low: float
     high: float
     default: int
-    count: int = 100
+    count: int = 145
+
+    def number_of(self, quality: float) -> int:
+        """The number that comes nearest to a quality on the scale that people use, from 1 to 100.
+
+        Args:
+            quality: 1 for number 0, 100 for the last number, evenly between.
+
+        Raises:
+            ValueError: it is not from 1 to 100.
+        """
+        if not LOWEST_QUALITY <= quality <= HIGHEST_QUALITY:
+            raise ValueError(f"quality is {quality:g}; expected a number from {LOWEST_QUALITY} to {HIGHEST_QUALITY}")
+        return round((quality - LOWEST_QUALITY) * (self.count - 1) / (HIGHEST_QUALITY - LOWEST_QUALITY))
+
+    def quality_of(self, number: int) -> float:
+        """The quality of a number, whole or with one decimal place: the inverse of `number_of`.
+
+        Args:
+            number: 0 to `count - 1`.
+        """
+        quality = LOWEST_QUALITY + (HIGHEST_QUALITY - LOWEST_QUALITY) * number / (self.count - 1)
+        return round(quality) if self.number_of(round(quality)) == number else round(quality, 1)
 
     def value(self, number: int) -> float:
         """The value of a number, from `low` to `high`.

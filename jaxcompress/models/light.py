@@ -5,6 +5,8 @@ that of Cui et al. 2021, "Asymmetric gained deep image compression with continuo
 coding is that of Li et al. 2023, "Neural video compression with diverse contexts". CompressAI has no counterpart.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -24,7 +26,8 @@ from jaxcompress.models.light_networks import (
 )
 from jaxcompress.priors import Mixture, Phases, Prior
 
-RATE = Setting("rate", low=-2.0, high=6.0, default=(TABLE["light"].default_quality or 0) - 1)
+RATE = Setting("rate", low=-2.0, high=6.0, default=0)
+RATE = dataclasses.replace(RATE, default=RATE.number_of(TABLE["light"].default_quality or 1))
 """The rate: 0 to 5 belong to CompressAI's lambdas of the qualities 1 to 6. A little beyond works as well."""
 
 

@@ -73,5 +73,5 @@ ARCHITECTURES = {
     "mbt2018": Architecture("raster"),
     "cheng2020-anchor": Architecture("raster"),
     "cheng2020-attn": Architecture("raster"),
-    "light": Architecture("phases", z_tables="z_density", settings={"rate": Setting(low=-2, high=6, count=100)}),
+    "light": Architecture("phases", z_tables="z_density", settings={"rate": Setting(low=-2, high=6, count=145)}),
 }

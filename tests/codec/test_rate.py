@@ -42,7 +42,7 @@ def test_the_default_quality_is_the_default_of_the_setting(codec, crop):
 
 
 def test_the_file_says_its_quality(codec, crop):
-    assert container.unpack(codec.compress(crop, quality=7)).header.settings == (("rate", 6),)
+    assert container.unpack(codec.compress(crop, quality=7)).header.settings == (("rate", 9),)  # of 144
 
 
 def test_all_qualities_run_one_program(codec, crop, caplog):
@@ -65,13 +65,13 @@ def test_a_size_is_met(codec, crop, target):
 
 def test_a_psnr_is_met(codec, crop):
     coded = codec.code(crop, psnr=31)
-    assert coded.psnr == pytest.approx(31, abs=0.1)
+    assert coded.psnr == pytest.approx(31, abs=0.05)
     assert coded.psnr == metrics.psnr(crop, codec.decompress(coded.data))
 
 
 def test_a_grey_picture_meets_its_target(codec, crop):
     coded = codec.code(crop[..., 1], psnr=31)
-    assert coded.psnr == pytest.approx(31, abs=0.1)
+    assert coded.psnr == pytest.approx(31, abs=0.05)
 
 
 @pytest.mark.parametrize(("target", "end"), [({"bpp": 9}, 100), ({"bpp": 0.001}, 1), ({"psnr": 60}, 100)])
@@ -84,9 +84,10 @@ def test_a_target_beyond_the_ends_is_refused_unless_the_nearest_will_do(codec, c
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"quality": 0}, "quality is 0; expected a whole number from 1"),
-        ({"quality": 101}, "quality is 101; expected a whole number from 1 to 100"),
-        ({"quality": 49.5}, "quality is 49.5; expected a whole number"),
+        ({"quality": 0}, "quality is 0; expected a positive number"),
+        ({"quality": 0.5}, "quality is 0.5; expected a number from 1 to 100"),
+        ({"quality": 101}, "quality is 101; expected a number from 1 to 100"),
+        ({"quality": float("nan")}, "quality is nan; expected a positive number"),
         ({"bpp": -1}, "bpp is -1; expected a positive number"),
         ({"psnr": float("nan")}, "psnr is nan; expected a positive number"),
         ({"bpp": 1, "psnr": 30}, "bpp=1 and psnr=30 are asked for at once"),

@@ -41,8 +41,8 @@ def test_rates_beyond_the_tables_lie_on_the_line_through_the_nearest_rows():
 
 def test_numbers_of_the_rate_are_even_steps():
     rate = ARCHITECTURES["light"].settings["rate"]
-    assert [rate.value(0), rate.value(99)] == [-2, 6]
-    assert rate.value(50) == pytest.approx(-2 + 8 * 50 / 99)
+    assert [rate.value(0), rate.value(144)] == [-2, 6]
+    assert rate.value(50) == pytest.approx(-2 + 8 * 50 / 144)
 
 
 @pytest.fixture(scope="module")
