@@ -64,7 +64,7 @@ def cost(options: argparse.Namespace, name: str, weights: Weights, progress: tqd
     codec = Codec(weights, entropy="float")
     rated = {}
     for numbers in numbers_of(weights):
-        latents = [codec.analyse(read_colour(path), numbers) for path in options.kodak]
+        latents = [codec.analyse(read_colour(path), numbers=numbers) for path in options.kodak]
         rated[tuple(numbers.items())] = latents, code(weights, EntropyMode.FLOAT, latents, numbers)
     rows = []
     for margin, images in [(margin, []) for margin in options.margins] + ([(MARGIN, photos)] if photos else []):

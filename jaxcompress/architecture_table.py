@@ -41,6 +41,7 @@ class Architecture(NamedTuple):
         name: name in weights, files, recipes and commands.
         sizes: sizes by quality, from 1 up; none where one model has all qualities.
         only_size: sizes of a model that has all qualities; else None.
+        default_quality: quality of such a model unless another is asked for.
         series: CompressAI's checkpoints by the metric they were trained for (`metric_table.OBJECTIVES`).
         compressai_number: number in the container of CompressAI's codec since 1.2.2; None if it has none.
         legacy_number: number in the older container; None if it has none.
@@ -52,6 +53,7 @@ class Architecture(NamedTuple):
     compressai_number: int | None = None
     legacy_number: int | None = None
     only_size: Size | None = None
+    default_quality: int | None = None
 
 
 _ROWS = (
@@ -144,7 +146,7 @@ _ROWS = (
         compressai_number=6,
         legacy_number=5,
     ),
-    Architecture("light", only_size=Size(96, 256, 8)),
+    Architecture("light", only_size=Size(96, 256, 8), default_quality=65),
 )
 
 TABLE = {row.name: row for row in _ROWS}

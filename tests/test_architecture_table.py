@@ -6,7 +6,7 @@ import sys
 from jaxcompress.architecture_table import TABLE
 from jaxcompress.codec import compressai_format
 from jaxcompress.metric_table import OBJECTIVES
-from jaxcompress.models import ARCHITECTURES, sizes
+from jaxcompress.models import ARCHITECTURES, create, sizes
 from jaxcompress.zoo import published
 
 
@@ -34,3 +34,11 @@ def test_every_published_quality_has_sizes_and_a_checkpoint_for_each_objective()
 def test_the_table_loads_nothing_heavy():
     code = "import sys, jaxcompress.architecture_table; assert not {'jax', 'numpy', 'flax'} & set(sys.modules)"
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_the_default_quality_is_that_of_the_model():
+    for name, row in TABLE.items():
+        settings = create(name, n=24, m=24).layout.settings
+        assert [setting.default + 1 for setting in settings] == [row.default_quality] * (
+            row.default_quality is not None
+        )

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from jaxcompress import zoo
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.cli import common, folder, startup
 from jaxcompress.processors import PROCESSORS
 
+_DEFAULT_QUALITY = TABLE[zoo.DEFAULT].default_quality
 _SUFFIXES = {"jxc": ".jxc", "compressai": ".bin"}
 
 
@@ -24,7 +26,7 @@ def add_parser(commands: Any) -> None:
         "encode",
         run,
         help="compress a picture, or a folder of pictures",
-        example="jaxcompress encode photo.png                   (quality 65)\n"
+        example=f"jaxcompress encode photo.png                   (quality {_DEFAULT_QUALITY})\n"
         "  jaxcompress encode photo.png -q 80\n"
         "  jaxcompress encode photo.png --bpp 0.5         (a file of 0.5 bits per pixel)\n"
         "  jaxcompress encode photo.png --psnr 34         (a picture of 34 dB)\n"
@@ -42,8 +44,8 @@ def add_parser(commands: Any) -> None:
         "--quality",
         type=int,
         metavar="Q",
-        help="quality from 1 to 100, for models whose rate can be set (default: 50); of a published --model from 1 to "
-        "8; with --format compressai the quality to name (default: that of the weights)",
+        help=f"quality from 1 to 100, for models whose rate can be set (default: {_DEFAULT_QUALITY}); of a published "
+        "--model from 1 to 8; with --format compressai the quality to name (default: that of the weights)",
     )
     wanted.add_argument(
         "--bpp", type=_positive, metavar="B", help="instead of a quality: bits per pixel of the file, within 2 %%"

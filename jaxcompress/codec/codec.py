@@ -288,7 +288,7 @@ class Codec:
         return ordered_map(decompress, files, jobs=jobs)
 
     def analyse(
-        self, image: np.ndarray, numbers: Mapping[str, int] | None = None
+        self, image: np.ndarray, *, numbers: Mapping[str, int] | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Latents that a picture is coded as.
 

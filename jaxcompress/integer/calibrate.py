@@ -1,4 +1,4 @@
-"""Signals that networks are quantized for: what enters each layer while pictures are coded."""
+"""Signals that enter each layer while pictures are coded: what networks are quantized for."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple

@@ -46,7 +46,7 @@ def check_networks(
                 "the networks' signals are not finite: sums overflow while pictures are coded"
             )
         for name, a, b in (("scales", scales, other_scales), ("means", means, other_means)):
-            # A difference that is not a number is one.
+            # Written so that NaN fails.
             if not np.abs(a - b).max() <= _TOLERANCE * np.abs(a).max():
                 raise UnsupportedNetworkError(
                     f"{type(model).__name__} computes other {name} than the layers that were read of it, by up to "

@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from jaxcompress.integer import forms
 from jaxcompress.integer.forms import FORMS, default_form
 from jaxcompress.integer.layer import SYMBOL_RANGE, IntegerLayer
 from jaxcompress.integer.network import MEAN_BITS, MEAN_LIMIT, IntegerNetworks
 from jaxcompress.integer.setting_tables import FACTOR_LIMIT, LATENT_LIMIT
+from jaxcompress.integer.thresholds import count_below, find_line
 from jaxcompress.layers import inside
 
 
 class Parameters(NamedTuple):
-    """What the coder needs of every latent.
+    """Tables and means of latents, as the coder takes them.
 
     Attributes:
         indexes: uint8, numbers of tables.
@@ -40,6 +40,9 @@ class IntegerEvaluator:
         form: one of `FORMS`; the device's own if not given. It does not change results.
         device: where to compute; JAX's default device if not given.
 
+    Attributes:
+        form: one of `FORMS`.
+
     Raises:
         ValueError: there is no such form.
     """
@@ -60,13 +63,18 @@ class IntegerEvaluator:
             plans = tuple(forms.plan_of(layer, form) for layer in layers)
             return plans, jax.device_put([forms.arrays_of(layer) for layer in layers], device)
 
+        self.form = form
         self._networks = networks
         self._hyper_plans, self._hyper_arrays = prepared(networks.hyper_synthesis)
         self._context_plans, self._context_arrays = prepared(networks.context)
         self._passes = tuple(map(prepared, networks.passes))
-        tables = {} if networks.settings is None else networks.settings.arrays()
-        self._ends = jax.device_put({"thresholds": networks.thresholds, **tables}, device)
-        self._latent_shifts = networks.latent_shifts
+        ends = {"thresholds": networks.thresholds}
+        if networks.settings is not None:
+            ends |= networks.settings.arrays()
+        if (line := find_line(networks.thresholds)) is not None:
+            ends["line"] = line
+        self._ends = jax.device_put(ends, device)
+        self._latent_shifts = jax.device_put(networks.latent_shifts, device)
 
     def hyper_synthesis(self, z_symbols: np.ndarray, size: np.ndarray | None = None, **numbers: int) -> Any:
         """Computes scales and means of y from z, or side information for what follows.
@@ -212,14 +220,9 @@ def _seen_latents(
 
 def _parameters(outputs: jax.Array, channels: int, ends: dict[str, jax.Array], number: jax.Array | None) -> Parameters:
     scales, means = outputs[..., :channels], outputs[..., channels:]
-    thresholds = ends["thresholds"]
     if "scale_offsets" in ends:
         scales = scales + ends["scale_offsets"][number]
         means = jnp.clip(means, -FACTOR_LIMIT, FACTOR_LIMIT)
         means = forms.multiply(means, ends["mean_multipliers"][number], ends["mean_shifts"])
-
-    def count(i: int, indexes: jax.Array) -> jax.Array:
-        return indexes + (scales > thresholds[i]).astype(jnp.uint8)
-
-    indexes = lax.fori_loop(0, len(thresholds), count, jnp.zeros(scales.shape, jnp.uint8), unroll=True)
+    indexes = count_below(scales, ends["thresholds"], ends.get("line"))
     return Parameters(indexes, jnp.clip(means, -MEAN_LIMIT, MEAN_LIMIT) if means.shape[-1] else None)

@@ -44,8 +44,8 @@ class Plan(NamedTuple):
         form: one of `FORMS`.
         parts: groups of input channels whose sums are exact in float32.
         factor: see `IntegerLayer`.
-        activation: likewise.
-        output_range: likewise.
+        activation: see `IntegerLayer`.
+        output_range: see `IntegerLayer`.
         center: what is subtracted from inputs so that they fit in int8.
         used: whether any weight is other than zero.
         windows: rows and columns of the kernel that each phase of the outputs uses; one pair if all use the same.
@@ -198,7 +198,7 @@ def _convolve(plan: Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _int8_products(plan: Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """What each input adds by each tap, int32 `[h, w, k, k, out]`."""
+    """Product of each input and each tap, summed over input channels, int32 `[h, w, k, k, out]`."""
     products = lax.dot_general(
         (x - plan.center).astype(jnp.int8), kernel, (((2,), (2,)), ((), ())), preferred_element_type=jnp.int32
     )
@@ -206,7 +206,7 @@ def _int8_products(plan: Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _bfloat16_products(plan: Plan, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Likewise."""
+    """The same as `_int8_products`, in bfloat16."""
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
     return _add(
         lax.dot_general(

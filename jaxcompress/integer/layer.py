@@ -12,25 +12,25 @@ from collections.abc import Iterator
 import numpy as np
 
 SYMBOL_RANGE = (-128, 127)
-"""Of symbols of z, and of latents that the context sees: what lies beyond counts as the end."""
+"""Least and greatest symbol of z, and latent that a context sees. Values beyond are clamped."""
 
 LEAKY_RANGE = (-8, 247)
-"""Of what leaves a layer with leaky ReLU, whose negative side is a hundredth as wide."""
+"""Least and greatest output of leaky ReLU, whose negative side is a hundredth as wide."""
 
 RELU_RANGE = (0, 255)
-"""Of what leaves a layer with ReLU."""
+"""Least and greatest output of ReLU."""
 
 RANGES = {"relu": RELU_RANGE, "leaky": LEAKY_RANGE}
-"""By activation; what has none is not clamped."""
+"""Ranges of outputs by activation. Outputs without an activation are not clamped."""
 
 FLOAT32_LIMIT = 2**24
 """Integers up to here are exact in float32, and so are sums of products that stay below, in any order."""
 
 LARGEST_SIZE = 21
-"""Of the side of a kernel, so that sums over the taps of one input stay below that."""
+"""Largest side of a kernel: sums over the taps of one input stay below `FLOAT32_LIMIT`."""
 
 LARGEST_FACTOR = 16
-"""Of a shuffle."""
+"""Largest factor of a shuffle."""
 
 LARGEST_SKIP = 22
 """Largest left shift of an input that is added to its layer's sums."""
@@ -39,7 +39,7 @@ ARRAYS = ("kernel", "bias", "shift", "tap_bias", "skip")
 """Attributes of a layer that are arrays, some of which may be None."""
 
 SUM_LIMIT = 2**30
-"""No sum of a network reaches it, so that a rounding term more stays in int32."""
+"""Sums stay below it, so that one more rounding term fits in int32."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class IntegerLayer:
         shift: int8 `[out]`, how far sums are shifted right (left where negative).
         factor: sides grow by it, while channels become `out / factor ** 2`.
         activation: "relu", "leaky", or "none".
-        tap_bias: int32 `[k, k, out]`, added where the tap lies inside the picture; or None. What the medians of z add.
+        tap_bias: int32 `[k, k, out]`, added where the tap lies inside the picture: the medians of z. Or None.
         input_range: the least and the greatest input.
         skip: int8 `[out]`, or None. The layer adds its own input, shifted left by this, to what its activation makes of
             the sums.
@@ -128,7 +128,7 @@ class IntegerLayer:
             raise ValueError(f"skip goes from {self.skip.min()} to {self.skip.max()}; expected 0 to {LARGEST_SKIP}")
 
     def bound(self) -> np.ndarray:
-        """int64 `[out]`: no sum of this output is larger, whatever the inputs."""
+        """Largest magnitude that a sum of each output can have, int64 `[out]`."""
         constant = np.abs(self.bias.astype(np.int64).reshape(-1, self.bias.shape[-1])).max(0)
         if self.tap_bias is not None:
             constant = constant + np.abs(self.tap_bias.astype(np.int64)).sum((0, 1))
@@ -137,7 +137,7 @@ class IntegerLayer:
         return self.largest_input * np.abs(self.kernel.astype(np.int64)).sum((0, 1, 2)) + constant
 
     def output_bound(self) -> np.ndarray:
-        """int64 `[out]`: likewise of what is shifted and not clamped."""
+        """Largest magnitude of each output that is shifted and not clamped, int64 `[out]`."""
         shift = self.shift.astype(np.int64)
         return ((self.bound() << np.maximum(-shift, 0)) >> np.maximum(shift, 0)) + 1
 

@@ -12,7 +12,7 @@ from jaxcompress.layers import leaky_relu
 from jaxcompress.ops import pixel_shuffle
 
 NOT_FINITE = "the networks' signals are not finite: sums overflow while pictures are coded"
-"""An error's message."""
+"""Message of the error that overflowing float networks raise."""
 
 
 class UnsupportedNetworkError(ValueError):

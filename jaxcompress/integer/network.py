@@ -20,10 +20,10 @@ MEAN_LIMIT = 2**21
 """The largest mean, in units of that grid."""
 
 SIDE_LIMIT = 2**29
-"""Of side information, and of what a context adds to it."""
+"""Limit of side information, and of what a context adds to it."""
 
 LATENT_SHIFT_LIMIT = 30
-"""Of latents in 64ths."""
+"""Largest right shift of latents in 64ths."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

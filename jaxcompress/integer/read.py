@@ -43,7 +43,10 @@ def linear_networks(model: CompressionModel, params: Mapping[str, Any]) -> Linea
         raise UnsupportedNetworkError(
             f"{name} codes y by {type(prior).__name__}; expected one of {known}, or a method linear_networks"
         )
-    return reader(model.bind({"params": params}), params)
+    try:
+        return reader(model.bind({"params": params}), params)
+    except (AttributeError, KeyError) as error:
+        raise UnsupportedNetworkError(f"{name} lacks a network of the usual name: {error}") from error
 
 
 def _one_pass(model: Any, params: Mapping[str, Any]) -> LinearNetworks:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxcompress.integer.linear import LinearLayer, LinearNetworks, LinearSettings, UnsupportedNetworkError
+from jaxcompress.integer.linear import LinearLayer, LinearNetworks, LinearSettings
 
 
 def light_networks(model: Any, params: Mapping[str, Any]) -> LinearNetworks:
@@ -16,17 +16,14 @@ def light_networks(model: Any, params: Mapping[str, Any]) -> LinearNetworks:
         params: its parameters.
 
     Raises:
-        UnsupportedNetworkError: parameters of other names.
+        KeyError: parameters of other names.
     """
     (setting,) = model.layout.settings
     rates = np.array([setting.value(number) for number in range(setting.count)])
-    try:
-        passes = [_pass(params["context"], number) for number in range(model.layout.last.prior.count)]
-        gain = _at_rates(params["gain"]["gain"], rates)
-        unit = gain + np.asarray(params["gain"]["spread"], np.float64)
-        h_s = _hyper_synthesis(params["h_s"], rates)
-    except KeyError as error:
-        raise UnsupportedNetworkError(f"{type(model).__name__} has no parameters {error}, as those of Light") from error
+    passes = [_pass(params["context"], number) for number in range(model.layout.last.prior.count)]
+    gain = _at_rates(params["gain"]["gain"], rates)
+    unit = gain + np.asarray(params["gain"]["spread"], np.float64)
+    h_s = _hyper_synthesis(params["h_s"], rates)
     settings = LinearSettings(np.exp(-unit), np.exp(unit), gain)
     return LinearNetworks(h_s, [], passes, model.layout.last.prior.passes, settings, log_scales=True)
 

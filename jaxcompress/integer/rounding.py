@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Of the mean of the moments' diagonal, added to it: inputs vary in ways that were not met, too.
+# Part of the mean of the moments' diagonal that is added to it: real inputs vary more than those that were met.
 _DAMPING = 0.01
 _BLOCK = 128
 
@@ -15,7 +15,7 @@ def moments(inputs: Sequence[np.ndarray], size: int, used: np.ndarray) -> np.nda
     Args:
         inputs: arrays `[h, w, in]`.
         size: side of the kernel.
-        used: bool `[size * size * in]`, of which taps and inputs.
+        used: bool `[size * size * in]`, the taps and inputs to include.
 
     Returns:
         float64 `[U, U]`, the mean of products of every two that are used.
@@ -32,12 +32,12 @@ def moments(inputs: Sequence[np.ndarray], size: int, used: np.ndarray) -> np.nda
 
 
 def round_weights(weights: np.ndarray, seen: np.ndarray, largest: int) -> np.ndarray:
-    """Rounds weights one input after the other, making up for each error with the inputs that are left.
+    """Rounds weights one input after the other, and corrects each error with the inputs that are left.
 
     Args:
         weights: float64 `[in, out]`, in units of the integers wanted.
         seen: float64 `[in, in]`, see `moments`.
-        largest: of the integers.
+        largest: largest magnitude of an integer.
 
     Returns:
         float64 `[in, out]`, whole numbers.
@@ -46,7 +46,7 @@ def round_weights(weights: np.ndarray, seen: np.ndarray, largest: int) -> np.nda
     arXiv:2210.17323, algorithm 1.
     """
     damped = seen + np.eye(len(seen)) * (_DAMPING * np.trace(seen) / len(seen) + 1e-9)
-    # Row j tells how an error of input j is best made up for by the inputs after it.
+    # Row j: how the inputs after input j best correct its error.
     factor = _inverse_root(damped)
     weights, rounded = weights.copy(), np.empty_like(weights)
     for begin in range(0, len(weights), _BLOCK):

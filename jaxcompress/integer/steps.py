@@ -22,7 +22,7 @@ _LATENT_MARGIN = 1.4
 
 
 class Signal(NamedTuple):
-    """What enters a layer: integers in a range, each times the step of its channel, plus an offset.
+    """Input of a layer: integers in a range, each times the step of its channel, plus an offset.
 
     The offset is there only where the signal is, not in the margin around it.
     """
@@ -33,7 +33,7 @@ class Signal(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What a layer's sums count in, how far they are shifted to become outputs, and how far inputs to be added."""
+    """Steps of a layer's sums, right shifts of sums to outputs, and left shifts of inputs that are added (or None)."""
 
     steps: np.ndarray
     shifts: np.ndarray
@@ -41,7 +41,7 @@ class Sums(NamedTuple):
 
 
 def largest_values(samples: Sequence[np.ndarray]) -> np.ndarray:
-    """By channel, float64 `[C]`, and at least a part of the median channel's, should one hardly have been active."""
+    """Largest magnitude by channel, float64 `[C]`; for channels that were hardly active a part of the median one."""
     largest = np.maximum.reduce([np.abs(sample.astype(np.float64)).max((0, 1)) for sample in samples])
     # Where most are never active, of the largest; and anything will do where all are dead.
     return np.maximum(largest, _LEAST_RANGE * (np.median(largest) or largest.max() or 1.0))
@@ -108,7 +108,7 @@ def reach(layer: LinearLayer, signal: Signal) -> np.ndarray:
 
 
 def _offsets(layer: LinearLayer, signal: Signal) -> np.ndarray:
-    """What the offsets of inputs add, by tap and output."""
+    """Sums of the offsets of inputs, by tap and output."""
     if signal.offsets is None:
         return np.zeros((1, 1, layer.kernel.shape[-1]))
     return np.einsum("klio,i->klo", layer.kernel, signal.offsets)

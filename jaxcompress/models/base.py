@@ -70,12 +70,18 @@ class CompressionModel(nn.Module):
 
     @sees(0)
     def analysis(self, x: jax.Array, **settings: jax.Array) -> jax.Array:
-        """Picture x, `[N, H, W, 3]` in [0, 1], to latent y, `[N, H / 16, W / 16, M]`: g_a."""
+        """Picture x, `[N, H, W, 3]` in [0, 1], to latent y, `[N, H / 16, W / 16, M]`: g_a.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         return self._apply(self.g_a, x)
 
     @sees(0)
     def synthesis(self, y_hat: jax.Array, **settings: jax.Array) -> jax.Array:
-        """Quantized latent `y_hat`, `[N, h, w, M]`, to the reconstruction `[N, 16 h, 16 w, 3]`, not clamped: g_s."""
+        """Quantized latent `y_hat`, `[N, h, w, M]`, to the reconstruction `[N, 16 h, 16 w, 3]`, not clamped: g_s.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         return self._apply(self.g_s, y_hat)
 
     def _apply(self, network: Callable, x: jax.Array, **options: Any) -> jax.Array:

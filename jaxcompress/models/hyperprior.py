@@ -71,19 +71,28 @@ class ScaleHyperprior(CompressionModel):
 
     @sees(0)
     def hyper_analysis(self, y: jax.Array, **settings: jax.Array) -> jax.Array:
-        """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of `|y|`."""
+        """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of `|y|`.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         return self._apply(self.h_a, jnp.abs(y))
 
     @sees(0)
     @runs("h_s")
     def hyper_synthesis(self, z_hat: jax.Array, **settings: jax.Array) -> jax.Array:
-        """Hyper-latent `z_hat`, `[N, h / 4, w / 4, N]`, to the side information of y, `[N, h, w, ...]`: h_s."""
+        """Hyper-latent `z_hat`, `[N, h / 4, w / 4, N]`, to the side information of y, `[N, h, w, ...]`: h_s.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         return self._apply(self.h_s, z_hat)
 
     @sees(0)
     @runs()
     def gaussian_parameters(self, hyper: jax.Array, **settings: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """Scales and means (None: zero) of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`."""
+        """Scales and means (None: zero) of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         return hyper, None
 
 
@@ -110,12 +119,18 @@ class MeanScaleHyperprior(ScaleHyperprior):
 
     @sees(0)
     def hyper_analysis(self, y: jax.Array, **settings: jax.Array) -> jax.Array:
-        """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of y."""
+        """Latent y `[N, h, w, M]` to hyper-latent z `[N, h / 4, w / 4, N]`: h_a of y.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         return self._apply(self.h_a, y)
 
     @sees(0)
     @runs()
     def gaussian_parameters(self, hyper: jax.Array, **settings: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """Scales and means of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`."""
+        """Scales and means of y, `[N, h, w, M]` each, from `hyper`, the output of `hyper_synthesis`.
+
+        `settings` are the model's knobs, see `Setting`, float32 `[N]` each; this model has none.
+        """
         scales, means = jnp.split(hyper, 2, axis=-1)
         return scales, means

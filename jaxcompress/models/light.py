@@ -8,6 +8,7 @@ coding is that of Li et al. 2023, "Neural video compression with diverse context
 import jax
 import jax.numpy as jnp
 
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.entropy import GaussianConditional, LogisticMixture
 from jaxcompress.models.base import CompressionModel
 from jaxcompress.models.layout import Latent, Layout, Network, Setting, reach_of, sees
@@ -23,7 +24,7 @@ from jaxcompress.models.light_networks import (
 )
 from jaxcompress.priors import Mixture, Phases, Prior
 
-RATE = Setting("rate", low=-2.0, high=6.0, default=64)
+RATE = Setting("rate", low=-2.0, high=6.0, default=(TABLE["light"].default_quality or 0) - 1)
 """The rate: 0 to 5 belong to CompressAI's lambdas of the qualities 1 to 6. A little beyond works as well."""
 
 

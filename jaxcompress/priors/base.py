@@ -65,6 +65,9 @@ class Prior:
 
         Returns:
             Scales and means (None: zero), `[N, h, w, C]` each; only those of the pass's own symbols are read.
+
+        Raises:
+            NotImplementedError: the prior does not say.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how scales and means come about: parameters()")
 
@@ -124,7 +127,17 @@ class Prior:
         return y_hat, likelihoods
 
     def as_coded(self, model: Any, y: jax.Array, known: Any, **settings: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Quantizes a latent and rates it, as the codec codes it; see `forward`."""
+        """Quantizes a latent and rates it, as the codec codes it.
+
+        Args:
+            model: the bound module.
+            y: `[N, h, w, C]`.
+            known: see `parameters`.
+            settings: see `parameters`.
+
+        Returns:
+            Quantized latent and likelihoods, both shaped as `y`.
+        """
         return self.forward(model, y, known, training=False, **settings)
 
 

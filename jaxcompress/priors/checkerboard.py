@@ -19,7 +19,7 @@ class Checkerboard(Prior):
     """
 
     def passes(self, shape: tuple[int, ...]) -> Iterable[Selection]:
-        """Anchors, see `ops.checkerboard`, then the others."""
+        """Anchors, see `ops.checkerboard`, then the others; see `Prior`."""
         anchors = np.broadcast_to(ops.checkerboard(shape[0], shape[1])[..., None], shape)
         return anchors, ~anchors
 

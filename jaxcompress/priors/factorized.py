@@ -29,7 +29,7 @@ class Factorized(Prior):
         return np.asarray(bottleneck_medians(params[self.tables]))
 
     def deciding(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The quantiles: medians are among them. The density is in the tables."""
+        """The quantiles: medians are among them. The density is in the tables; see `Prior`."""
         return {"quantiles": params["quantiles"]}
 
     def forward(

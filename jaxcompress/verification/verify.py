@@ -175,7 +175,7 @@ class _Verification:
             raise _Skipped(str(error)) from error
         subjects = []
         for numbers in self._all_numbers():
-            y, z = self._codec.analyse(pixels, numbers)
+            y, z = self._codec.analyse(pixels, numbers=numbers)
             symbols = None if z is None else to_symbols(np.rint(z - self._variants.latents.medians))
             chunk = chunk_size(y.shape)
             subjects.append(Subject(y, symbols, chunk, numbers=numbers))

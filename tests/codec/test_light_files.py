@@ -48,7 +48,7 @@ def test_chunks_decode_to_the_latents_that_were_coded(codec, photo, small_chunks
     assert len(strings) == 1 + 9
     coder, numbers = codec._coders[EntropyMode.INTEGER], dict(header.settings)
     y_hat = coder.decode(strings, (8, 8), (3, 3), order=header.symbol_order, threads=1, numbers=numbers)
-    y, _ = codec.analyse(photo, numbers)
+    y, _ = codec.analyse(photo, numbers=numbers)
     assert np.abs(y_hat - y).max() <= 0.5 + 1e-3
     assert len(np.unique(y_hat)) > 20
 

@@ -8,6 +8,7 @@ import pytest
 
 import jaxcompress
 from jaxcompress import Codec, metrics, zoo
+from jaxcompress.architecture_table import TABLE
 from jaxcompress.codec import CodedPicture, TargetError, container, read_picture
 from jaxcompress.codec.rate import Target, search
 
@@ -37,7 +38,7 @@ def test_more_quality_is_more_bits_and_a_better_picture(codec, crop):
 
 def test_the_default_quality_is_the_default_of_the_setting(codec, crop):
     assert codec.compress(crop) == codec.compress(crop, quality=codec.default_quality)
-    assert codec.code(crop).quality == codec.default_quality == 65
+    assert codec.code(crop).quality == codec.default_quality == TABLE["light"].default_quality
 
 
 def test_the_file_says_its_quality(codec, crop):

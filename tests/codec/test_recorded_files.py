@@ -7,19 +7,20 @@ number that may be skipped. The others have version 3, which 0.1.0 wrote.
 """
 
 import json
+import lzma
 import zlib
 from pathlib import Path
 
 import pytest
 
-from jaxcompress import Codec, reference, zoo
+from jaxcompress import Codec, load, reference, zoo
 from jaxcompress.codec import container
 
 RECORDED = Path(__file__).parent.parent / "golden" / "jxc"
 
 SMALL = "mbt2018-mean-small"
 
-# The weights of each: bundled ones, or recorded ones with made-up integer networks.
+# The weights of each: bundled ones, recorded ones with made-up integer networks, or a small light network beside them.
 FILES = {
     "photograph": SMALL,  # streams of lanes
     "grey": SMALL,
@@ -29,12 +30,22 @@ FILES = {
     "hyperprior": "bmshj2018-hyperprior",
     "factorized-4": "bmshj2018-factorized",
     "grey-4": SMALL,
+    "light-4": "light",
 }
 
 
 @pytest.fixture
-def weights_of(golden_of, with_integers):
-    return lambda name: zoo.load(SMALL) if name == SMALL else with_integers(golden_of(name).weights)
+def weights_of(golden_of, with_integers, tmp_path):
+    def weights(name):
+        if name == SMALL:
+            return zoo.load(SMALL)
+        if name != "light":
+            return with_integers(golden_of(name).weights)
+        path = tmp_path / "light.safetensors"
+        path.write_bytes(lzma.decompress((RECORDED / "light.safetensors.xz").read_bytes()))
+        return load(path)
+
+    return weights
 
 
 def check_sum(latents):
@@ -52,8 +63,9 @@ def test_recorded_files_decode(name, weights_of, tmp_path):
     header, strings = container.unpack(data)
     assert container.version_of(data) == (4 if "4" in name else 3)
     shape = header.padded_height // 16, header.padded_width // 16
+    numbers = dict(header.settings)
     coder = codec._coders[header.entropy_mode]
-    found = coder.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=1)
+    found = coder.decode(strings, shape, header.chunk_size, order=header.symbol_order, threads=1, numbers=numbers)
     assert check_sum(found) == expected
     assert check_sum(reference.decode_latents(data, tmp_path / "weights.safetensors")) == expected
     assert codec.decompress(data).shape == (header.height, header.width, 3)[: 2 if header.channels == 1 else 3]

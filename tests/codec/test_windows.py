@@ -75,7 +75,7 @@ def test_a_tiled_network_is_the_network(shape, part):
 
     signal = np.random.default_rng(0).integers(0, 999, (*shape, 2))
     tiled = TiledNetwork(network, WindowSizes(SIZES[1:], 2), outputs=2)
-    expected = network(signal, np.array(shape))["double"]
+    expected = network(signal, np.array(shape), {})["double"]
     area = part or whole(shape)
     place = tuple(slice(2 * s.start, 2 * s.stop) for s in area)
     np.testing.assert_array_equal(tiled(signal, part)["double"], expected[place])

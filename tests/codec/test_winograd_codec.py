@@ -15,7 +15,7 @@ from jaxcompress.codec.variables import Variables, prepare
 
 @pytest.fixture(scope="module")
 def weights():
-    return zoo.load()  # trained, and wide enough
+    return zoo.load("mbt2018-mean-small")  # trained, and wide enough
 
 
 @pytest.fixture(scope="module")

@@ -207,6 +207,41 @@ def test_a_model_may_read_its_own_networks(few_pictures, light_params):
         quantize_entropy(light_weights(light_params, WrongReader))
 
 
+class OtherNames(TwoPasses):
+    def setup(self):
+        super().setup()
+        self.parameters_of_both = Sequential(
+            (partial(Conv, 2 * self.m, 1, 1), leaky_relu, partial(Conv, 2 * self.m, 1, 1))
+        )
+        self.entropy_parameters = None
+
+    def context_parameters(self, hyper, y_hat):
+        both = jnp.concatenate([hyper, self.context_prediction(y_hat)], -1)
+        return tuple(jnp.split(self.parameters_of_both(both), 2, axis=-1))
+
+
+class OwnOrder(Checkerboard):
+    """A prior that no reader knows."""
+
+
+class OwnPrior(TwoPasses):
+    def make_prior(self):
+        return OwnOrder()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (OtherNames, "OtherNames lacks a network of the usual name: .*entropy_parameters"),
+        (OwnPrior, "OwnPrior codes y by OwnOrder; expected one of Raster, Checkerboard, Phases, or a method"),
+    ],
+)
+def test_networks_that_are_not_found_raise(kind, message):
+    model = kind(n=8, m=8)
+    with pytest.raises(UnsupportedNetworkError, match=message):
+        linear_networks(model, random_params(model))
+
+
 def test_two_settings_raise(light_params):
     class Twice(Light):
         @property

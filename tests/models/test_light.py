@@ -126,6 +126,17 @@ def test_training_reaches_every_parameter(small, key):
     assert [path for path, g in gradients.items() if not (g != 0).any()] == []
 
 
+def test_the_gradient_of_the_distortion_passes_the_rounding(small, key):
+    def distortion(variables):
+        output = small.model.apply(variables, small.x, rate=small.rate, training=True, rngs={"noise": key})
+        return jnp.square(output.x_hat - small.x).mean()
+
+    gradients = jax.jit(jax.grad(distortion))(small.variables)["params"]
+    assert all((np.asarray(g) != 0).any() for g in jax.tree.leaves((gradients["g_a"], gradients["g_s"])))
+    # Means cancel where they are taken off before rounding and added after it.
+    assert not any(np.asarray(g).any() for g in jax.tree.leaves((gradients["context"], gradients["h_a"])))
+
+
 def test_context_and_reconstruction_see_rounded_latents_in_training(small, key):
     output = small.model.apply(small.variables, small.x, rate=small.rate, training=True, rngs={"noise": key})
     small.check("y_hat", output.y_hat)

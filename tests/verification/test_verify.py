@@ -75,7 +75,7 @@ def test_a_form_with_another_index_is_found(codec_of, photo, monkeypatch):
 
     def wrong(self, z, size=None):
         found = right(self, z, size)
-        if self._hyper_plan[0].form == "int8":
+        if self.form == "int8":
             found = found._replace(indexes=found.indexes.copy())
             found.indexes[0, 0, 0] ^= 1
         return found

@@ -1,12 +1,12 @@
-"""The light codec, one network for all rates: what the bundled weights `light` were trained with.
+"""The light codec: one network for all rates.
 
 Training begins with a linear transform codec fitted to the pictures, about as good as JPEG (`jaxcompress.train.klt`).
 Every crop of a batch has a rate of its own.
 
-Command:  jaxcompress train light --data photographs --out run
-          (faster on processors with bfloat16 units: --set compute=bfloat16; from other weights: --set start=FILE)
+Command:  XLA_FLAGS=--xla_force_host_platform_device_count=2 jaxcompress train light --data photographs --out run
+          (from other weights: --set start=FILE; bfloat16 is slower on CPUs)
 Hardware: two cores of a CPU.
-Time:     not measured.
+Time:     0.10 s of CPU time for a step (AMD EPYC, Zen 5), so about 35 minutes for 40,000 steps on two idle cores.
 Expected: not measured to its end; before training about 0.40 bpp at 27.6 dB and 1.67 bpp at 34.7 dB on Kodak.
 """
 
