@@ -6,6 +6,7 @@ import hashlib
 import lzma
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -214,3 +215,14 @@ def _make_networks(weights):
 def integer_weights_of():
     """A function from architecture name to the weights of its recorded case, with integer networks."""
     return functools.cache(lambda architecture: quantize_entropy(golden_case(architecture).weights))
+
+
+@pytest.fixture
+def small_chunks(monkeypatch) -> Callable[[int], None]:
+    """A function after which files are written, and read, in chunks of so few latents each way."""
+
+    def cut(side: int) -> None:
+        monkeypatch.setattr(jxc, "_CHUNK", side)
+        monkeypatch.setattr(jxc, "MIN_CHUNK", 1)
+
+    return cut

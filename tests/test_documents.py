@@ -55,7 +55,7 @@ def prepared(tmp_path_factory, golden_of, golden_checkpoint, integer_weights_of)
             Image.fromarray(picture).save(folder / pictures / f"{number}.png")
     Image.fromarray(x).save(folder / "photo.png")
     for quality, factor in ((1, 0.25), (2, 0.5), (3, 1), (4, 2)):
-        with_finer_steps(jc.zoo.load(), factor).save(folder / f"q{quality}.safetensors")
+        with_finer_steps(jc.zoo.load("mbt2018-mean-small"), factor).save(folder / f"q{quality}.safetensors")
     for name in ("mbt2018-mean-3-723404a8", "mbt2018-3-22901978"):
         (folder / f"{name}.pth.tar").write_bytes(golden_checkpoint(re.match(r"(.*)-3-", name)[1]))
     cached = folder / "home" / "weights"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxcompress import Codec
-from jaxcompress.codec import BitstreamError, container, jxc, repair, stages
+from jaxcompress.codec import BitstreamError, container, repair, stages
 from jaxcompress.codec.coded_string import CodedString
 
 
@@ -82,14 +82,3 @@ def flip_scales() -> Callable[[pytest.MonkeyPatch, list[int]], None]:
         patch.setattr(stages, "indexes_and_means", flipped)
 
     return flip
-
-
-@pytest.fixture
-def small_chunks(monkeypatch) -> Callable[[int], None]:
-    """A function after which files are written, and read, in chunks of so few latents each way."""
-
-    def cut(side: int) -> None:
-        monkeypatch.setattr(jxc, "_CHUNK", side)
-        monkeypatch.setattr(jxc, "MIN_CHUNK", 1)
-
-    return cut
