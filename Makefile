@@ -38,7 +38,7 @@ docs: $(VENV)/.installed-dev
 
 # What pages include of the benchmarks' output; `make figure-coder` makes one. REFERENCE: a virtual environment with
 # CompressAI; KODAK: the pictures; WEIGHTS: trained checkpoints. All of them take an hour and a half on a quiet machine.
-figures: $(addprefix figure-,autoregressive codec coder memory networks parity startup)
+figures: $(addprefix figure-,autoregressive codec coder light memory networks parity startup)
 
 PICTURE = --picture "$(KODAK)/kodim01.png"
 CHECKPOINT = --checkpoint "$(WEIGHTS)/mbt2018-mean.pth.tar"
@@ -47,6 +47,7 @@ AGAINST = --reference "$(REFERENCE)"
 figure-autoregressive: OPTIONS = $(AGAINST) $(PICTURE)
 figure-codec: OPTIONS = $(AGAINST) --kodak "$(KODAK)" --models mbt2018-mean
 figure-coder: OPTIONS = $(AGAINST) --kodak "$(KODAK)" --weights "$(WEIGHTS)"
+figure-light: OPTIONS = $(AGAINST) $(PICTURE)
 figure-memory: OPTIONS = --kodak "$(KODAK)" $(CHECKPOINT)
 figure-networks: OPTIONS = $(AGAINST) --threads 1 --allocator hugetlb
 figure-parity: OPTIONS = $(AGAINST) --kodak "$(KODAK)"

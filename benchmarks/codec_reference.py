@@ -42,7 +42,16 @@ def run(what, source, target):
 
 def encode(source, target):
     """A picture to a file of its strings."""
-    pixels = np.array(Image.open(source).convert("RGB"))
+    target.write_bytes(compress(np.array(Image.open(source).convert("RGB"))))
+
+
+def decode(source, target):
+    """The inverse."""
+    Image.fromarray(decompress(source.read_bytes())).save(target)
+
+
+def compress(pixels):
+    """The bytes of a file of a picture, uint8 `[H, W, 3]`."""
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div(255)
     height, width = x.shape[-2:]
     padding, _ = compute_padding(height, width, min_div=64)
@@ -50,12 +59,11 @@ def encode(source, target):
     coded = built["network"].compress(x)
     strings = [group[0] for group in coded["strings"]]
     head = struct.pack(">IIIII", height, width, *coded["shape"], len(strings))
-    target.write_bytes(head + b"".join(struct.pack(">I", len(string)) + string for string in strings))
+    return head + b"".join(struct.pack(">I", len(string)) + string for string in strings)
 
 
-def decode(source, target):
+def decompress(data):
     """The inverse."""
-    data = source.read_bytes()
     height, width, *shape, count = struct.unpack_from(">IIIII", data)
     strings, position = [], 20
     for _ in range(count):
@@ -64,8 +72,7 @@ def decode(source, target):
         position += 4 + length
     x_hat = built["network"].decompress(strings, shape)["x_hat"]
     _, unpadding = compute_padding(height, width, min_div=64)
-    pixels = F.pad(x_hat, unpadding)[0].clamp(0, 1).mul(255).byte().permute(1, 2, 0)
-    Image.fromarray(pixels.numpy()).save(target)
+    return F.pad(x_hat, unpadding)[0].clamp(0, 1).mul(255).byte().permute(1, 2, 0).numpy()
 
 
 if __name__ == "__main__":

@@ -47,11 +47,12 @@ def hello():
 # ---------------------------------------------------------------- random networks that behave like trained ones
 
 
-def build(architecture, n, m, seed, picture, checkpoint):
+def build(architecture, n, m, seed, picture, checkpoint, largest=20):
     """Writes a random network whose latents, scales, means and picture spread as those of a trained one.
 
     Left as initialized, every scale of a network lies below the smallest of the tables, every picture is coded with
     one table, and nothing is shown. So the last layer of each stage is rescaled to chosen statistics on a picture.
+    Standard deviations of the channels of y go from 0.12 to `largest`.
     """
     torch.manual_seed(seed)
     network = CLASSES[architecture](n) if architecture.startswith("cheng2020") else CLASSES[architecture](n, m)
@@ -63,7 +64,7 @@ def build(architecture, n, m, seed, picture, checkpoint):
     bottleneck._update_quantiles()
 
     x = read_picture(picture)
-    deviation = torch.exp(torch.empty(m).uniform_(np.log(0.12), np.log(20)))
+    deviation = torch.exp(torch.empty(m).uniform_(np.log(0.12), np.log(largest)))
     last = network.g_a[7] if architecture == "cheng2020-attn" else last_layer(network.g_a)
     spread(last, lambda: network.g_a(x), 0, deviation)
     y = network.g_a(x)

@@ -35,10 +35,12 @@ class Reference:
         np.save(path, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
         return path
 
-    def build(self, architecture: str, n: int, m: int, x: np.ndarray, checkpoint: Path, *, seed: int = 0) -> None:
-        """Writes a random network that behaves on a picture as a trained one."""
-        picture = self.picture_file(x)
-        self.ask("build", architecture=architecture, n=n, m=m, seed=seed, picture=picture, checkpoint=checkpoint)
+    def build(
+        self, architecture: str, n: int, m: int, x: np.ndarray, checkpoint: Path, *, seed: int = 0, largest: float = 20
+    ) -> None:
+        """Writes a random network that behaves on a picture as a trained one; for `largest` see the script."""
+        what = {"architecture": architecture, "n": n, "m": m, "seed": seed, "largest": largest}
+        self.ask("build", **what, picture=self.picture_file(x), checkpoint=checkpoint)
 
     def code(
         self, architecture: str, checkpoint: Path, x: np.ndarray, *, stages: bool = False, arithmetic: str = "default"
