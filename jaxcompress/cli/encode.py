@@ -176,12 +176,13 @@ def _make_encoder(
         notes = []
         if picture.icc_profile and not encoding.keep_icc:
             notes.append("the colour profile was left out; --keep-icc keeps it")
-        if (
-            target is not None
-            and not target.is_met(coded)
-            and coded.quality in (codec.qualities[0], codec.qualities[-1])
-        ):
-            notes.append("the target could not be reached; the nearest quality was taken")
+        if target is not None and target.name != "quality" and not target.is_met(coded):
+            at_an_end = coded.quality in (codec.qualities[0], codec.qualities[-1])
+            notes.append(
+                "the target could not be reached; the nearest quality was taken"
+                if encoding.nearest and at_an_end
+                else "no quality comes nearer to the target"
+            )
         height, width = pixels.shape[:2]
         return folder.Coded(coded.data, width, height, len(coded.data), "; ".join(notes), _reached(coded))
 
@@ -218,11 +219,16 @@ def _entropy(encoding: _Encoding, weights) -> str | None:
 
 def _number(text: str) -> int | float:
     """A quality: CompressAI's are whole numbers."""
-    return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text) if re.match(r"[+-]?[.0-9]", text) else math.nan
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no positive number")
     return value

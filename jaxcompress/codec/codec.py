@@ -331,6 +331,7 @@ class Codec:
         Raises:
             ValueError: `x` has another shape.
         """
+        self._compressai.check_model()
         x = np.asarray(x, np.float32)
         self.model.check_call(x, training=False, as_coded=False)
         if not len(x):

@@ -30,6 +30,14 @@ class CompressAICoder:
         self._layout = layout
         self._networks = networks
 
+    def check_model(self) -> None:
+        """Raises ValueError for a model with settings, for which CompressAI's strings have no place."""
+        if self._layout.settings:
+            raise ValueError(
+                f"CompressAI's strings are for models of one rate, and {self._weights.architecture} has the settings "
+                f"{', '.join(setting.name for setting in self._layout.settings)}: use compress, or other weights"
+            )
+
     def encode(self, image: np.ndarray, threads: int) -> bytes:
         """The bytes of a file, of a uint8 picture."""
         if image.ndim != 3:

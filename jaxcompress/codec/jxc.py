@@ -21,6 +21,10 @@ MIN_CHUNK = 16
 """Latents along a side of a chunk, at least, unless y has fewer: each chunk costs a run of networks."""
 
 
+MAX_CHUNK = 256
+"""Latents along a side of a chunk, at most: a chunk is held in memory as a whole."""
+
+
 class JxcCoder:
     """Writes and reads `.jxc` files.
 
@@ -123,11 +127,12 @@ class JxcCoder:
             ) from error
         stride = self._layout.last.stride
         shape = header.padded_height // stride, header.padded_width // stride
-        if any(chunk < min(side, MIN_CHUNK) for chunk, side in zip(header.chunk_size, shape, strict=True)):
-            height, width = header.chunk_size
-            raise BitstreamError(
-                f"the file's chunks are {height} x {width} latents; expected at least {MIN_CHUNK} each way"
-            )
+        for chunk, side in zip(header.chunk_size, shape, strict=True):
+            if not min(side, MIN_CHUNK) <= chunk <= MAX_CHUNK:
+                height, width = header.chunk_size
+                raise BitstreamError(
+                    f"the file's chunks are {height} x {width} latents; expected {MIN_CHUNK} to {MAX_CHUNK} each way"
+                )
 
     def _padding(self, height: int, width: int) -> Padding:
         return centered_padding(height, width, self._layout.stride)

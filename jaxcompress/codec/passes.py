@@ -25,7 +25,7 @@ from jaxcompress.entropy import to_symbols
 from jaxcompress.integer import IntegerEvaluator
 from jaxcompress.integer.setting_tables import LATENT_LIMIT
 from jaxcompress.models import CompressionModel
-from jaxcompress.priors import Prior, Raster, Selection
+from jaxcompress.priors import Prior, Raster, Selection, checked_passes
 
 Parameters = Callable[[Any, np.ndarray, int, Any, Settings], tuple[np.ndarray, "np.ndarray | None"]]
 """From side information `[h, w, X]`, y_hat `[h, w, M]` so far, the number of a pass, its selection, and the numbers of
@@ -91,7 +91,7 @@ class PassCoder:
     def _visit(self, known: Any, numbers: Settings) -> Iterator[tuple[Any, np.ndarray, Any, np.ndarray]]:
         """Yields the selection of each pass, its indexes and means, and the y_hat to fill in before the next."""
         y_hat = np.zeros((*known.shape[:2], self._channels), np.float32)
-        passes = tuple(self._prior.passes(y_hat.shape))
+        passes = checked_passes(self._prior, y_hat.shape)
         with progress_bar("passes", len(passes), show=self._progress) as bar:
             for number, selection in enumerate(passes):
                 indexes, means = self._parameters(known, y_hat, number, selection, numbers)

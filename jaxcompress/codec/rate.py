@@ -51,6 +51,10 @@ class Target:
 
     def __post_init__(self):
         """Checks the value."""
+        if isinstance(self.value, (bool, np.bool_)) or not isinstance(self.value, (int, float, np.number)):
+            raise ValueError(f"{self.name} is {self.value!r}; expected a number")
+        if self.name == "quality":
+            return  # the model says which there are
         if not 0 < self.value < math.inf:
             raise ValueError(f"{self.name} is {self.value}; expected a positive number")
 
@@ -67,7 +71,7 @@ class Target:
             name: value for name, value in (("quality", quality), ("bpp", bpp), ("psnr", psnr)) if value is not None
         }
         if len(given) > 1:
-            told = " and ".join(f"{name}={value:g}" for name, value in given.items())
+            told = " and ".join(f"{name}={value}" for name, value in given.items())
             raise ValueError(f"{told} are asked for at once; give one of them")
         return next((cls(name, value) for name, value in given.items()), None)
 

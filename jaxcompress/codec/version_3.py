@@ -2,7 +2,7 @@
 
 import struct
 
-from jaxcompress.codec.byte_reader import ByteReader
+from jaxcompress.codec.byte_reader import ByteReader, is_text
 from jaxcompress.codec.coded_string import EntropyMode, SymbolOrder
 from jaxcompress.codec.header import Header
 
@@ -32,8 +32,8 @@ def unpack_header(reader: ByteReader) -> tuple[Header, list[tuple[int, int, int]
     """
     mode, order, name_length = reader.unpack(_CODING)
     name = reader.take(name_length)
-    if not name.isascii():
-        raise reader.malformed(f"the architecture's name is {name!r}; expected ASCII characters")
+    if not is_text(name):
+        raise reader.malformed(f"the architecture's name is {name!r}; expected printable ASCII characters")
     n, m, width, height, channels, depth, *padding = reader.unpack(_SIZES)
     bits, synthesis = reader.unpack(_FINGERPRINTS)
     icc_profile = reader.take(*reader.unpack(_ICC_LENGTH))

@@ -10,6 +10,9 @@ import numpy as np
 Quality = int | float | str
 """What a codec calls the setting that trades rate for distortion; a name or a number, as its users know it."""
 
+_LISTED = 12
+"""Number of qualities that an error lists; of more it gives the ends."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decoded:
@@ -87,9 +90,11 @@ class PictureCodec(abc.ABC):
             ValueError: the codec has no such quality.
         """
         if quality not in self.settings:
-            raise ValueError(
-                f"{self.name} has no quality {quality!r}; expected one of {', '.join(map(str, self.settings))}"
+            few = len(self.settings) <= _LISTED
+            known = (
+                f"one of {', '.join(map(str, self.settings))}" if few else f"{self.settings[0]} to {self.settings[-1]}"
             )
+            raise ValueError(f"{self.name} has no quality {quality!r}; expected {known}")
         return quality
 
     @abc.abstractmethod

@@ -19,9 +19,13 @@ class ScaleHyperprior(CompressionModel):
     @property
     def layout(self) -> Layout:
         """Two latents: z carries what the prior of y needs."""
-        h_s = reach_of(self, "setup", "make_h_s", "hyper_synthesis", *self._of_one_pass)
+        prior = self.make_prior()
+        h_s = reach_of(self, "setup", "make_h_s", "hyper_synthesis")
+        if prior.in_one_pass:  # its parameters are computed in the windows of h_s
+            of_prior = prior.reach if reach_of(self, "gaussian_parameters") == 0 else None
+            h_s = None if h_s is None or of_prior is None else h_s + of_prior
         return Layout(
-            (Latent("z", 64, self.n, Factorized()), Latent("y", 16, self.m, self.make_prior())),
+            (Latent("z", 64, self.n, Factorized()), Latent("y", 16, self.m, prior)),
             (
                 Network("g_a", "analysis", "x", "y", reach=reach_of(self, "setup", "make_g_a", "analysis")),
                 Network("h_a", "hyper_analysis", "y", "z", reach=reach_of(self, "setup", "make_h_a", "hyper_analysis")),
@@ -29,11 +33,6 @@ class ScaleHyperprior(CompressionModel):
                 Network("g_s", "synthesis", "y", "x", reach=reach_of(self, "setup", "make_g_s", "synthesis")),
             ),
         )
-
-    @property
-    def _of_one_pass(self) -> tuple[str, ...]:
-        """Methods that run on the output of h_s, window by window with it."""
-        return ("gaussian_parameters",) if self.make_prior().in_one_pass else ()
 
     def make_prior(self) -> Prior:
         """How y is coded."""

@@ -77,6 +77,9 @@ class Setting:
         high: value of the last number.
         default: the number used where none is asked for.
         count: how many numbers there are.
+
+    Raises:
+        ValueError: fewer than two numbers, values that do not ascend, or a default that is none of the numbers.
     """
 
     name: str
@@ -84,6 +87,14 @@ class Setting:
     high: float
     default: int
     count: int = 145
+
+    def __post_init__(self):
+        """Checks the numbers."""
+        if not (self.count >= 2 and self.low < self.high and self.default in range(self.count)):
+            raise ValueError(
+                f"the setting {self.name} has {self.count} numbers from {self.low} to {self.high}, number "
+                f"{self.default} by default; expected at least 2, ascending values, and one of the numbers"
+            )
 
     def number_of(self, quality: float) -> int:
         """The number that comes nearest to a quality on the scale that people use, from 1 to 100.

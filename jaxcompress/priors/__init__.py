@@ -1,6 +1,6 @@
 """How the symbols of a latent are coded: in which passes, and what each pass knows of its symbols."""
 
-from jaxcompress.priors.base import Prior, Selection, check_passes
+from jaxcompress.priors.base import Prior, Selection, check_passes, checked_passes
 from jaxcompress.priors.checkerboard import Checkerboard
 from jaxcompress.priors.factorized import Factorized
 from jaxcompress.priors.hyperprior import Hyperprior
@@ -18,4 +18,5 @@ __all__ = [
     "Raster",
     "Selection",
     "check_passes",
+    "checked_passes",
 ]

@@ -43,6 +43,13 @@ class Prior:
     tables: str = "gaussian_conditional"
     reach: int | None = None
 
+    def __post_init__(self):
+        """Takes what the body of a subclass says, such as `reach = 1`, for fields that were not given."""
+        for field in dataclasses.fields(self):
+            of_class = getattr(type(self), field.name, field.default)
+            if getattr(self, field.name) == field.default != of_class:
+                object.__setattr__(self, field.name, of_class)
+
     def passes(self, shape: tuple[int, ...]) -> Iterable[Selection]:
         """The symbols of each pass: every symbol stands in just one.
 
@@ -117,11 +124,11 @@ class Prior:
         """
         entropy = getattr(model, self.tables)
         y_hat, likelihoods = jnp.zeros_like(y), jnp.ones_like(y)
-        for number, selection in enumerate(self.passes(y.shape[1:])):
+        for number, selection in enumerate(checked_passes(self, y.shape[1:])):
             scales, means = self.parameters(model, known, y_hat, number, **settings)
             quantized, likelihood = entropy(y, scales, means, training=training)
             y_hat, likelihoods = (
-                new if isinstance(selection, EllipsisType) else jnp.where(np.asarray(selection), new, old)
+                new if isinstance(selection, EllipsisType) else jnp.where(_mask(selection, y.shape[1:]), new, old)
                 for new, old in ((quantized, y_hat), (likelihood, likelihoods))
             )
         return y_hat, likelihoods
@@ -141,27 +148,65 @@ class Prior:
         return self.forward(model, y, known, training=False, **settings)
 
 
-@functools.lru_cache  # each look at a model's layout asks
 def check_passes(prior: Prior, channels: int) -> None:
-    """Raises ValueError unless each symbol of a latent stands in just one pass of its prior.
+    """Raises ValueError unless each symbol of small latents stands in just one pass of their prior.
 
     Args:
         prior: any.
-        channels: of the latent.
+        channels: of the latents.
     """
     for height, width in ((1, 1), (2, 3), (5, 4)):
-        shape = height, width, channels
-        times = np.zeros(shape, np.int32)
-        for selection in prior.passes(shape):
-            if isinstance(selection, np.ndarray) and (selection.dtype != bool or selection.shape != shape):
-                raise ValueError(
-                    f"{type(prior).__name__} selects symbols by {selection.dtype} {selection.shape}; expected a bool "
-                    f"mask {shape}"
-                )
-            times[selection] += 1
-        if (times != 1).any():
-            place = tuple(int(i) for i in np.argwhere(times != 1)[0])
-            raise ValueError(
-                f"the passes of {type(prior).__name__} code the symbol at row {place[0]}, column {place[1]}, channel "
-                f"{place[2]} of a latent {shape} {times[place]} times; expected every symbol in just one pass"
-            )
+        checked_passes(prior, (height, width, channels))
+
+
+def checked_passes(prior: Prior, shape: tuple[int, ...]) -> tuple[Selection, ...]:
+    """The passes of a prior.
+
+    Args:
+        prior: any.
+        shape: height, width and channels `(h, w, C)` of the latent.
+
+    Raises:
+        ValueError: a selection is of another kind, or a symbol stands in no pass or in several.
+    """
+    try:
+        return _checked_passes(prior, tuple(shape))
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        raise ValueError(
+            f"{type(prior).__name__} has an attribute that cannot be hashed ({error}): use numbers, texts and tuples"
+        ) from error
+
+
+@functools.lru_cache(maxsize=8)  # masks of a latent take as many bytes as it has symbols
+def _checked_passes(prior: Prior, shape: tuple[int, ...]) -> tuple[Selection, ...]:
+    passes, times = tuple(prior.passes(shape)), np.zeros(shape, np.int32)
+    for selection in passes:
+        _check_kind(prior, selection, shape)
+        times[selection] += 1
+    if (times != 1).any():
+        place = tuple(int(i) for i in np.argwhere(times != 1)[0])
+        raise ValueError(
+            f"the passes of {type(prior).__name__} code the symbol at row {place[0]}, column {place[1]}, channel "
+            f"{place[2]} of a latent {shape} {times[place]} times; expected every symbol in just one pass"
+        )
+    return passes
+
+
+def _check_kind(prior: Prior, selection: Any, shape: tuple[int, ...]) -> None:
+    is_position = isinstance(selection, tuple) and len(selection) == 2
+    is_mask = isinstance(selection, np.ndarray) and selection.dtype == bool and selection.shape == shape
+    if selection is ... or is_mask or is_position:
+        return
+    found = f"{getattr(selection, 'dtype', '')} {np.shape(selection)}".strip()
+    raise ValueError(
+        f"{type(prior).__name__} selects symbols by {type(selection).__name__} {found}; expected ..., a NumPy mask of "
+        f"bool {shape}, or a position (row, column)"
+    )
+
+
+def _mask(selection: Selection, shape: tuple[int, ...]) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    mask[selection] = True
+    return mask

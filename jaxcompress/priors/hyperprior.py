@@ -16,6 +16,8 @@ class Hyperprior(Prior):
     Source: Ballé et al. 2018 (scales), Minnen et al. 2018 (means and scales).
     """
 
+    reach: int | None = 0
+
     def parameters(
         self, model: Any, known: jax.Array, y_hat: jax.Array, number: int, **settings: jax.Array
     ) -> tuple[jax.Array, jax.Array | None]:

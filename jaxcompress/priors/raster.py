@@ -33,6 +33,7 @@ class Raster(Prior):
         self, model: Any, known: jax.Array, y_hat: jax.Array, number: int | jax.Array, **settings: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """Scales and means of position `number`, `[N, 1, 1, C]` each; see `Prior`."""
+        _refuse(settings)
         return self._at(model, known, self._padded(y_hat), number)
 
     def _padded(self, y_hat: jax.Array) -> jax.Array:
@@ -60,6 +61,7 @@ class Raster(Prior):
         As in CompressAI, context and synthesis see y rounded (or perturbed) without its mean, while the likelihood is
         that of the value rounded around its mean. The codec rounds around the mean throughout: `as_coded`.
         """
+        _refuse(settings)
         y_hat = model.training_quantizer(y, key=model.make_rng("noise")) if training else ops.quantize(y)
         scales, means = model.parallel_parameters(y_hat, known)
         _, likelihood = getattr(model, self.tables)(y, scales, means, training=training)
@@ -84,3 +86,9 @@ class Raster(Prior):
         y_hat, scales, means = (jnp.moveaxis(each[:, :, 0, 0], 0, 1).reshape(y.shape) for each in found)
         _, likelihood = getattr(model, self.tables)(y, scales, means)
         return y_hat, likelihood
+
+
+def _refuse(settings: Any) -> None:
+    """Raises ValueError for settings, of which `position_parameters` would know nothing."""
+    if settings:
+        raise ValueError(f"a raster prior has no place for settings, and the model has {', '.join(settings)}")

@@ -84,10 +84,12 @@ def test_a_target_beyond_the_ends_is_refused_unless_the_nearest_will_do(codec, c
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"quality": 0}, "quality is 0; expected a positive number"),
+        ({"quality": 0}, "quality is 0; expected a number from 1 to 100"),
         ({"quality": 0.5}, "quality is 0.5; expected a number from 1 to 100"),
         ({"quality": 101}, "quality is 101; expected a number from 1 to 100"),
-        ({"quality": float("nan")}, "quality is nan; expected a positive number"),
+        ({"quality": float("nan")}, "quality is nan; expected a number from 1 to 100"),
+        ({"psnr": "30"}, "psnr is '30'; expected a number"),
+        ({"quality": True}, "quality is True; expected a number"),
         ({"bpp": -1}, "bpp is -1; expected a positive number"),
         ({"psnr": float("nan")}, "psnr is nan; expected a positive number"),
         ({"bpp": 1, "psnr": 30}, "bpp=1 and psnr=30 are asked for at once"),
