@@ -17,8 +17,16 @@ _FLOAT_BITS = (
 
 
 def read_weights(weights: str | Path | Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """The arrays by name: as they are if arrays are given, else from a file."""
-    return weights if isinstance(weights, Mapping) else load_file(weights)
+    """The arrays by name: as they are if arrays are given, else from a file.
+
+    Parameters that a file holds in 16 bits count as the float32 numbers that they stand for.
+    """
+    if isinstance(weights, Mapping):
+        return weights
+    return {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in load_file(weights).items()
+    }
 
 
 def arrays_below(arrays: Mapping[str, np.ndarray], folder: str) -> dict[str, np.ndarray]:
