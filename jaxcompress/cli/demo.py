@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
         metavar="Q",
         help=f"qualities to show, of models whose rate can be set (default: {' '.join(map(str, _QUALITIES))})",
     )
-    common.add_weights(parser, zoo.DEFAULT, quality=False)
+    common.add_weights(parser, zoo.DEFAULT)
 
 
 class _Version(NamedTuple):

@@ -83,7 +83,7 @@ def test_the_readable_decoder_keeps_what_it_knows_and_skips_the_rest():
     ("settings", "message"),
     [
         ((("rate", 99),), None),
-        ((("rate", 100),), "the rate is 100; expected 0 to 99"),
+        ((("rate", 145),), "the rate is 145; expected 0 to 144"),
         ((("detail", 3),), "expected rate"),
         ((("rate", 99), ("detail", 3)), "expected rate"),
         ((), "expected rate"),
