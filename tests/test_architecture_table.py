@@ -39,6 +39,6 @@ def test_the_table_loads_nothing_heavy():
 def test_the_default_quality_is_that_of_the_model():
     for name, row in TABLE.items():
         settings = create(name, n=24, m=24).layout.settings
-        assert [setting.default + 1 for setting in settings] == [row.default_quality] * (
+        assert [setting.quality_of(setting.default) for setting in settings] == [row.default_quality] * (
             row.default_quality is not None
         )
