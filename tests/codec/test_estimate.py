@@ -60,7 +60,7 @@ def test_files_at_the_ends_are_no_longer_than_estimated(estimated_bytes, string_
     assert 0.9 * expected < string_bytes("float", number) < 1.01 * expected
 
 
-# Most of this picture is a smooth ground that costs next to nothing, where the steps of the integer networks show: it is
+# Most of this picture is a smooth ground that costs next to nothing, where the steps of integer networks show: it is
 # up to 2.3 % longer. Over the Kodak pictures it is 0.3 to 0.6 %.
 @pytest.mark.parametrize("number", [0, 36, 72, 126, 144])
 def test_integer_files_are_hardly_longer(string_bytes, number):
