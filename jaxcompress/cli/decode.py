@@ -38,7 +38,9 @@ def add_parser(commands: Any) -> None:
         metavar="X,Y,W,H",
         help="decode this rectangle of a .jxc file alone: left, top, width, height, in pixels; the rest is not read",
     )
-    parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (default: 2**29)")
+    parser.add_argument(
+        "--max-pixels", type=int, metavar="N", help="refuse larger pictures, padding included (default: 2**29)"
+    )
     parser.add_argument(
         "--layout", choices=("current", "legacy"), help="layout of a CompressAI file (default: the one that fits)"
     )

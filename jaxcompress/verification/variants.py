@@ -176,7 +176,11 @@ class Variants:
         for name, kernel in self._kernels.items():
             predictions = [functools.partial(kernel.predict, threads=threads) for threads in self._threads]
             yield f"context, {name}", functools.partial(_context, predictions)
-        formats = {True: "wavefront", False: "raster"} if self._in_kernel else {True: "lanes"}
+        formats = (
+            {True: "wavefront", False: "raster"}
+            if self._in_kernel
+            else {True: "lanes" if self._in_one_pass else "passes"}
+        )
         for isa, latents in self._coders.items():
             for threads in self._threads:
                 for native, name in formats.items():
