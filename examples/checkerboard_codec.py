@@ -54,7 +54,8 @@ class Checkerboard(jc.models.MeanScaleHyperprior):
 
 demo = Path(jc.__file__).parent / "demo" / "kingfisher.png"
 picture = jc.codec.read_picture(sys.argv[1] if sys.argv[1:] else demo).pixels
-x = picture[None, : picture.shape[0] // 64 * 64, : picture.shape[1] // 64 * 64] / np.float32(255)
+picture = picture[: picture.shape[0] // 64 * 64, : picture.shape[1] // 64 * 64]
+x = picture[None] / np.float32(255)
 
 model, steps, rng = Checkerboard(n=16, m=48), 100, np.random.default_rng(0)
 optimizer = train.Optimizer(learning_rate=5e-3)

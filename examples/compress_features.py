@@ -75,7 +75,7 @@ def report(name, values, coded):
 demo = Path(jc.__file__).parent / "demo" / "kingfisher.png"
 picture = jc.codec.read_picture(sys.argv[1] if sys.argv[1:] else demo).pixels
 x = picture[None, : picture.shape[0] // 64 * 64, : picture.shape[1] // 64 * 64] / np.float32(255)
-weights = jc.zoo.load()
+weights = jc.zoo.load("mbt2018-mean-small")
 g_a = weights.model().bind(weights.variables).g_a
 features = jax.jit(lambda x: g_a.clone(layers=g_a.layers[:3]).apply({"params": weights.params["g_a"]}, x))(x)
 features = 4 * features / features.std()  # the step of rounding is 1, so this chooses the rate
